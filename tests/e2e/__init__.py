@@ -1,0 +1,1 @@
+"""End-to-end tests and the demo: a real Trino, its real clients and the built plugin."""

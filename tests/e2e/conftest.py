@@ -1,0 +1,121 @@
+"""Servers shared by the tests that want the same configuration."""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from . import environment
+from .audit import AuditFile
+from .clients import Cli, Jdbc, PythonClient
+from .credentials import Certificate
+from .policy import AUDIT_FILE, POLICY_FILE, control_text, person, policy_text, service
+from .server import Configuration, TrinoServer
+
+ServerMaker = Callable[[str, Configuration], TrinoServer]
+
+USERS = [
+    service("svc", groups=["services"]),
+    person("plain"),
+    person("alice", groups=["analysts"]),
+    person("bob"),
+    person("carol", disabled=True),
+    person("erin", expires="2020-01-31T00:00:00Z"),
+    person("frank", expires="2999-01-31T00:00:00Z"),
+    service("retired", disabled=True),
+    person("admin_omar"),
+    person("helpdesk", groups=["operators"]),
+    service("chained_svc"),
+    service("middle"),
+    person("zoë"),
+    person("李雷"),
+    person("🦊"),
+    # The three users of Trino's own tests of SET SESSION AUTHORIZATION.
+    service("user"),
+    service("user2"),
+    service("charlie"),
+    person("user3"),
+]
+SCOPES = [
+    {"original_user": "user", "new_user": "user_alice"},
+    {"original_user": "user2", "new_user": "bob"},
+    {"original_user": "user_alice", "new_user": "charlie"},
+    {"original_user": "svc", "new_user": "frank", "allow": False},
+    {"original_user": "svc|chained_svc|middle|admin_.*|helpdesk", "new_user": ".*"},
+]
+MAIN_CONTROL = {"immuta.user.admin": "immuta_admin|admin_.+", "immuta.group.admin": "operators"}
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
+    return Certificate.create(tmp_path_factory.mktemp("certificate"))
+
+
+_running: list[TrinoServer] = []
+
+
+@contextlib.contextmanager
+def server_maker(tmp_path_factory: pytest.TempPathFactory, certificate: Certificate) -> Iterator[ServerMaker]:
+    with contextlib.ExitStack() as stack:
+
+        def start(name: str, configuration: Configuration) -> TrinoServer:
+            server = TrinoServer(tmp_path_factory.mktemp(name), certificate, configuration)
+            _running.append(server)
+            stack.callback(_running.remove, server)
+            return stack.enter_context(server.running())
+
+        yield start
+
+
+@pytest.fixture(scope="module")
+def start_server(tmp_path_factory: pytest.TempPathFactory, certificate: Certificate) -> Iterator[ServerMaker]:
+    """Starts servers that end with the module."""
+    with server_maker(tmp_path_factory, certificate) as start:
+        yield start
+
+
+@pytest.fixture(scope="session")
+def main_server(tmp_path_factory: pytest.TempPathFactory, certificate: Certificate) -> Iterator[TrinoServer]:
+    """Our control alone, with a policy that has every kind of user."""
+    files = {
+        "etc/access-control.properties": control_text(**MAIN_CONTROL),
+        POLICY_FILE: policy_text([*USERS, service("user_alice")], SCOPES),
+    }
+    logins = ["svc", "plain", "retired", "admin_omar", "helpdesk", "chained_svc", "stranger", "user", "user2", "alice"]
+    with server_maker(tmp_path_factory, certificate) as start:
+        yield start("main", Configuration(files, logins))
+
+
+@pytest.fixture
+def audit(main_server: TrinoServer) -> AuditFile:
+    """The main server's audit lines from this test on."""
+    return AuditFile(main_server.file(AUDIT_FILE))
+
+
+@pytest.fixture
+def cli(main_server: TrinoServer) -> Cli:
+    return Cli(main_server)
+
+
+@pytest.fixture
+def jdbc(main_server: TrinoServer) -> Jdbc:
+    return Jdbc(main_server)
+
+
+@pytest.fixture
+def python_client(main_server: TrinoServer) -> PythonClient:
+    return PythonClient(main_server)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo):
+    report = yield
+    if report.failed:
+        for server in _running:
+            report.sections.append((f"log of the server in {server.directory}", server.log))
+    return report
+
+
+def pytest_report_header() -> str:
+    return f"Trino {environment.TRINO_VERSION} on {environment.JAVA_HOME}, plugin {Path(environment.PLUGIN_ZIP).name}"

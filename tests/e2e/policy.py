@@ -1,0 +1,32 @@
+"""Policy files and the plugin's properties, in the words of the documentation."""
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from .server import properties_text
+
+POLICY_FILE = "etc/impersonation.json"
+AUDIT_FILE = "var/log/impersonation-audit.jsonl"
+PERMISSION = "IMPERSONATE_USER"
+
+
+def service(name: str, **more: Any) -> dict[str, Any]:
+    """A user who holds the permission."""
+    return {"name": name, "permissions": [PERMISSION], **more}
+
+
+def person(name: str, **more: Any) -> dict[str, Any]:
+    return {"name": name, **more}
+
+
+def policy_text(users: Iterable[Mapping[str, Any]], scopes: Iterable[Mapping[str, Any]] = ()) -> str:
+    policy: dict[str, Any] = {"users": list(users)}
+    if scopes:
+        policy["scopes"] = list(scopes)
+    return json.dumps(policy, indent=2, ensure_ascii=False)
+
+
+def control_text(policy_file: str = POLICY_FILE, **more: str) -> str:
+    """An access-control.properties."""
+    return properties_text({"access-control.name": "immuta", "immuta.impersonation.policy-file": policy_file, **more})

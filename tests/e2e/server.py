@@ -1,0 +1,274 @@
+"""Real Trino servers. A recipe says how one version is started; everything else is the same for all."""
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import threading
+import zipfile
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from . import environment
+from .credentials import STORE_PASSWORD, Certificate, TokenSigner, password_line
+
+START_SECONDS = 180
+STOP_SECONDS = 30
+PASSWORD = "correct horse"
+JVM_FLAGS = [
+    "-Xmx1G",
+    "-XX:+UseG1GC",
+    "-XX:+ExitOnOutOfMemoryError",
+    "-Dfile.encoding=UTF-8",
+    "-Djdk.attach.allowAttachSelf=true",
+]
+LOOPBACK = {"node.bind-ip": "127.0.0.1", "node.internal-address": "127.0.0.1"}
+
+
+def properties_text(properties: Mapping[str, str]) -> str:
+    return "".join(f"{key}={value}\n" for key, value in properties.items())
+
+
+def unzip_plugin(directory: Path) -> None:
+    """Installs the built plugin as an operator does: the zip unpacked into the plugin directory."""
+    with zipfile.ZipFile(environment.PLUGIN_ZIP) as archive:
+        archive.extractall(directory)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class ServerFailedError(Exception):
+    """The server ended instead of starting."""
+
+    def __init__(self, message: str, log: str, exit_code: int | None) -> None:
+        super().__init__(f"{message} (exit code {exit_code})\n{log}")
+        self.log = log
+        self.exit_code = exit_code
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """The files that differ from server to server, by their path below the server's directory."""
+
+    files: Mapping[str, str]
+    users: Iterable[str]
+    config: Mapping[str, str] = field(default_factory=dict)
+
+
+class Release476:
+    """From the release tarball, with passwords."""
+
+    plugins = ("tpch", "memory", "password-authenticators")
+
+    def command(self, properties: list[str]) -> list[str]:
+        flags = ["--enable-native-access=ALL-UNNAMED", "--sun-misc-unsafe-memory-access=allow"]
+        return [*flags, *properties, "-cp", f"{environment.TRINO_HOME}/lib/*", "io.trino.server.TrinoServer"]
+
+    def config(self) -> dict[str, str]:
+        return {"http-server.authentication.type": "PASSWORD", "catalog.management": "static"}
+
+    def authentication_files(self, users: Iterable[str], _: TokenSigner) -> dict[str, str]:
+        return {
+            "etc/password-authenticator.properties": properties_text(
+                {"password-authenticator.name": "file", "file.password-file": "etc/password.db"}
+            ),
+            "etc/password.db": "".join(password_line(user, PASSWORD) for user in users),
+        }
+
+
+class Jars435:
+    """From Maven's jars, with signed tokens."""
+
+    plugins = ("tpch", "memory")
+
+    def command(self, properties: list[str]) -> list[str]:
+        class_path = f"{environment.TRINO_HOME}/main:{environment.TRINO_HOME}/lib/*"
+        return [*properties, "-cp", class_path, "TrinoMain", "435"]
+
+    def config(self) -> dict[str, str]:
+        return {"http-server.authentication.type": "JWT", "http-server.authentication.jwt.key-file": "etc/jwt.key"}
+
+    def authentication_files(self, _: Iterable[str], signer: TokenSigner) -> dict[str, str]:
+        return {"etc/jwt.key": signer.key_file_text()}
+
+
+class TrinoServer:
+    """One node on loopback, with HTTPS and authentication, ended when the context is left."""
+
+    def __init__(self, directory: Path, certificate: Certificate, configuration: Configuration) -> None:
+        self.directory = directory
+        self.certificate = certificate
+        self.recipe = Release476() if environment.HAS_PASSWORDS else Jars435()
+        self.port = 0
+        self._signer = TokenSigner()
+        self._configuration = configuration
+        self._process: subprocess.Popen | None = None
+        self._reader: threading.Thread | None = None
+        self._log: list[str] = []
+        self._log_ended = False
+        self._changed = threading.Condition()
+
+    @property
+    def url(self) -> str:
+        return f"https://localhost:{self.port}"
+
+    @property
+    def password(self) -> str:
+        return PASSWORD
+
+    def token(self, user: str) -> str:
+        return self._signer.token(user)
+
+    @property
+    def log(self) -> str:
+        with self._changed:
+            return "".join(self._log)
+
+    def file(self, name: str) -> Path:
+        return self.directory / name
+
+    @contextlib.contextmanager
+    def running(self, port: int | None = None) -> Iterator["TrinoServer"]:
+        try:
+            self.start(port)
+            yield self
+        finally:
+            self.stop()
+
+    def start(self, port: int | None = None) -> None:
+        for attempt in range(3):
+            self.port = port or free_port()
+            self._write_files()
+            self._launch()
+            try:
+                self._wait_until_started()
+                return
+            except ServerFailedError as failure:
+                # Somebody else took the port between our looking and Trino's binding.
+                if port or attempt == 2 or "Address already in use" not in failure.log:
+                    raise
+
+    def wait_for_log(self, text: str, seconds: float = 30, after: int = 0) -> None:
+        """Waits for a line with the text behind the first ``after`` characters of the log."""
+        with self._changed:
+            found = self._changed.wait_for(lambda: text in "".join(self._log)[after:], seconds)
+        assert found, f"the server's log does not say {text!r}:\n{self.log}"
+
+    def wait(self) -> int:
+        return self._process.wait()
+
+    def stop(self) -> None:
+        if self._process is None:
+            return
+        if self._process.poll() is None:
+            self._signal(signal.SIGTERM)
+            try:
+                self._process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                self._signal(signal.SIGKILL)
+                self._process.wait()
+        self._reader.join(STOP_SECONDS)
+        self._process.stdout.close()
+        self._process = None
+
+    def _signal(self, number: signal.Signals) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, number)
+
+    def _write_files(self) -> None:
+        http_port = free_port()
+        config = {
+            "coordinator": "true",
+            "node-scheduler.include-coordinator": "true",
+            "discovery.uri": f"http://127.0.0.1:{http_port}",
+            "http-server.http.port": str(http_port),
+            "http-server.https.enabled": "true",
+            "http-server.https.port": str(self.port),
+            "http-server.https.keystore.path": str(self.certificate.key_store),
+            "http-server.https.keystore.key": STORE_PASSWORD,
+            "http-server.authentication.allow-insecure-over-http": "false",
+            "internal-communication.shared-secret": "shared by one node on loopback",
+            **self._install_plugins(),
+            **self.recipe.config(),
+            **self._configuration.config,
+        }
+        files = {
+            "etc/config.properties": properties_text(config),
+            "etc/catalog/tpch.properties": "connector.name=tpch\n",
+            "etc/catalog/memory.properties": "connector.name=memory\n",
+            **self.recipe.authentication_files(self._configuration.users, self._signer),
+            **self._configuration.files,
+        }
+        for name, text in files.items():
+            path = self.file(name)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+
+    def _install_plugins(self) -> dict[str, str]:
+        """The release's plugins that a test needs, as links, and ours unpacked beside them."""
+        plugins = self.file("plugin")
+        if not plugins.exists():
+            plugins.mkdir(parents=True)
+            for name in self.recipe.plugins:
+                (plugins / name).symlink_to(environment.TRINO_HOME / "plugin" / name)
+            unzip_plugin(plugins)
+        return {"plugin.dir": str(plugins)}
+
+    def _command(self) -> list[str]:
+        properties = [
+            "-Dnode.environment=test",
+            "-Dnode.id=one",
+            f"-Dnode.data-dir={self.file('data')}",
+            "-Dconfig=etc/config.properties",
+            *(f"-D{key}={value}" for key, value in LOOPBACK.items()),
+        ]
+        return [str(environment.JAVA), *JVM_FLAGS, *self.recipe.command(properties)]
+
+    def _launch(self) -> None:
+        # The kernel ends the server with us, even if we are killed and cannot clean up.
+        guard = [setpriv, "--pdeathsig", "KILL"] if (setpriv := shutil.which("setpriv")) else []
+        self._log.clear()
+        self._log_ended = False
+        self._process = subprocess.Popen(
+            [*guard, *self._command()],
+            cwd=self.directory,
+            env={**os.environ, "JAVA_HOME": str(environment.JAVA_HOME)},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            errors="replace",
+            start_new_session=True,
+        )
+        self._reader = threading.Thread(target=self._read_log, args=(self._process,), daemon=True)
+        self._reader.start()
+
+    def _read_log(self, process: subprocess.Popen) -> None:
+        for line in process.stdout:
+            with self._changed:
+                self._log.append(line)
+                self._changed.notify_all()
+        with self._changed:
+            self._log_ended = True
+            self._changed.notify_all()
+
+    def _wait_until_started(self) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._log_ended or self._says_started(), START_SECONDS)
+            if self._says_started():
+                return
+            ended = self._log_ended
+        exit_code = self._process.wait(STOP_SECONDS) if ended else None
+        log = self.log
+        self.stop()
+        raise ServerFailedError("Trino did not start", log, exit_code)
+
+    def _says_started(self) -> bool:
+        return any("SERVER STARTED" in line for line in self._log)
