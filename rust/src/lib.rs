@@ -1,0 +1,47 @@
+//! Decides who may impersonate whom, for query engines that ask through a thin shim.
+//!
+//! [`Engine::decide`] is the whole of it: a [`Request`] goes in, a [`Reason`] comes out, and a line
+//! goes to the audit file. Nothing here knows which query engine asks.
+//!
+//! | module | what it holds |
+//! | --- | --- |
+//! | [`engine`] | the decision order |
+//! | [`reason`] | the reason codes and the sentence that each shows to a person |
+//! | [`config`], [`duration`] | properties in, every problem out |
+//! | [`name`] | what a user name may be, and how names are folded |
+//! | [`pattern`] | regular expressions with the meaning they have in Java |
+//! | [`admin`], [`scope`] | the two kinds of rule that use patterns |
+//! | [`policy`], [`source`] | users and scopes in a JSON file, reloaded when it changes |
+//! | [`audit`] | a line for each decision, written behind a bounded queue |
+//! | [`log`] | what the engine has to say to the operator |
+//! | [`clock`] | time, replaceable in tests |
+//! | [`wire`] | the packed form in which requests cross a language border |
+//! | `jni` | the border to the JVM, the only place with `unsafe` |
+
+#![deny(unsafe_code)]
+#![warn(missing_docs)]
+
+pub mod admin;
+pub mod audit;
+pub mod clock;
+pub mod config;
+pub mod duration;
+pub mod engine;
+#[allow(unsafe_code)]
+mod jni;
+pub mod log;
+pub mod name;
+pub mod pattern;
+pub mod policy;
+pub mod reason;
+pub mod scope;
+pub mod source;
+pub mod wire;
+
+pub use config::Config;
+pub use engine::{Engine, Path, Request};
+pub use name::Name;
+pub use reason::Reason;
+
+/// The version of the engine, which is the version of the project.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
