@@ -1,0 +1,593 @@
+//! Properties in, a configuration and every problem out.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use thiserror::Error;
+
+use crate::admin::Admins;
+use crate::audit::{self, OnFailure};
+use crate::duration;
+use crate::name::Folding;
+use crate::pattern::Pattern;
+use crate::source::file::Watch;
+
+/// Properties by name, as an operator wrote them.
+pub type Properties = BTreeMap<String, String>;
+
+/// The names that the engine acts on.
+mod property {
+    pub const NAME: &str = "access-control.name";
+    pub const USER_ADMIN: &str = "immuta.user.admin";
+    pub const GROUP_ADMIN: &str = "immuta.group.admin";
+    pub const ALLOW_MATCH_ALL_ADMIN: &str = "immuta.impersonation.allow-match-all-admin";
+    pub const ENABLED: &str = "immuta.impersonation.enabled";
+    /// Names the policy file.
+    pub const POLICY_FILE: &str = "immuta.impersonation.policy-file";
+    pub const POLICY_FILE_REFRESH: &str = "immuta.impersonation.policy-file.refresh";
+    pub const POLICY_FILE_MAX_STALE: &str = "immuta.impersonation.policy-file.max-stale";
+    pub const UNKNOWN_TARGETS: &str = "immuta.impersonation.unknown-targets";
+    pub const PROTECT_ADMINS: &str = "immuta.impersonation.protect-admins";
+    pub const ALLOW_CHAINED: &str = "immuta.impersonation.allow-chained";
+    pub const CASE_INSENSITIVE: &str = "immuta.impersonation.case-insensitive";
+    /// Names the audit file; empty means none.
+    pub const AUDIT_FILE: &str = "immuta.impersonation.audit.file";
+    pub const AUDIT_ON_FAILURE: &str = "immuta.impersonation.audit.on-failure";
+    pub const ENDPOINT: &str = "immuta.endpoint";
+    pub const APIKEY: &str = "immuta.apikey";
+    pub const APIKEY_FILE: &str = "immuta.apikey-file";
+    pub const GROUP_FILE: &str = "immuta.group-file";
+    pub const USER_MAPPING_FILE: &str = "immuta.impersonation.user-mapping.file";
+
+    /// Every name that the engine acts on, and the one that only the shim reads.
+    pub const KNOWN: [&str; 20] = [
+        NAME,
+        USER_ADMIN,
+        GROUP_ADMIN,
+        ALLOW_MATCH_ALL_ADMIN,
+        ENABLED,
+        POLICY_FILE,
+        POLICY_FILE_REFRESH,
+        POLICY_FILE_MAX_STALE,
+        UNKNOWN_TARGETS,
+        PROTECT_ADMINS,
+        ALLOW_CHAINED,
+        CASE_INSENSITIVE,
+        AUDIT_FILE,
+        AUDIT_ON_FAILURE,
+        ENDPOINT,
+        APIKEY,
+        APIKEY_FILE,
+        GROUP_FILE,
+        USER_MAPPING_FILE,
+        "immuta.delegate.config-file",
+    ];
+
+    /// About asking Immuta and remembering the answer; a policy file needs none of it.
+    pub const ENDPOINT_ONLY: [&str; 8] = [
+        "immuta.iam",
+        "immuta.ca-file",
+        "immuta.http.timeout.milliseconds",
+        "immuta.impersonation.allow-http",
+        "immuta.impersonation.cache.max-users",
+        "immuta.impersonation.cache.negative-ttl",
+        "immuta.impersonation.cache.stale-if-error",
+        "immuta.impersonation.cache.ttl",
+    ];
+
+    /// Of the product's own plugin, about data policies.
+    pub const DATA_POLICY: [&str; 7] = [
+        "immuta.allowed.immuta.datasource.operations",
+        "immuta.allowed.non.immuta.datasource.operations",
+        "immuta.audit.legacy.enabled",
+        "immuta.audit.uam.enabled",
+        "immuta.cache.datasource.seconds",
+        "immuta.cache.views.seconds",
+        "immuta.filter.unallowed.table.metadata",
+    ];
+}
+
+pub use property::{AUDIT_FILE, POLICY_FILE};
+
+/// Where decisions are recorded unless the operator says otherwise.
+const DEFAULT_AUDIT_FILE: &str = "var/log/impersonation-audit.jsonl";
+/// A change of the policy file is looked for at most this often.
+const SHORTEST_REFRESH: Duration = Duration::from_millis(10);
+
+/// Something wrong with one property.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The property's name.
+    pub property: String,
+    /// What is wrong and what to write instead.
+    pub text: String,
+}
+
+impl Problem {
+    /// A problem with this property.
+    pub fn new(property: &str, text: impl Into<String>) -> Self {
+        Problem {
+            property: property.to_owned(),
+            text: text.into(),
+        }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.property, self.text)
+    }
+}
+
+/// Everything that is wrong with a configuration, a line each.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub struct ConfigError(pub Vec<Problem>);
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, problem) in self.0.iter().enumerate() {
+            if index > 0 {
+                f.write_str("\n")?;
+            }
+            write!(f, "{problem}")?;
+        }
+        Ok(())
+    }
+}
+
+/// What the properties say.
+#[derive(Debug)]
+pub struct Config {
+    /// Whether anybody may impersonate anybody.
+    pub enabled: bool,
+    /// Who is an admin.
+    pub admins: Admins,
+    /// The policy file, if one is named.
+    pub policy_file: Option<Watch>,
+    /// Whether targets that the source does not know may be impersonated.
+    pub allow_unknown_targets: bool,
+    /// Whether admins are protected from being impersonated by others.
+    pub protect_admins: bool,
+    /// Whether an impersonated identity may impersonate.
+    pub allow_chained: bool,
+    /// How user names are compared.
+    pub folding: Folding,
+    /// Where decisions are recorded, if at all.
+    pub audit: Option<audit::Settings>,
+    /// What the operator should know.
+    pub warnings: Vec<String>,
+}
+
+impl Config {
+    /// Reads properties. A faulty one is reported and counts as unset, so that every problem is found
+    /// at once; a configuration with problems must not be used.
+    pub fn read(properties: &Properties) -> (Config, Vec<Problem>) {
+        let mut reader = Reader {
+            properties,
+            problems: Vec::new(),
+            warnings: Vec::new(),
+        };
+        reader.names();
+        reader.sources();
+        let folding = if reader.boolean(property::CASE_INSENSITIVE, false) {
+            Folding::CaseInsensitive
+        } else {
+            Folding::Exact
+        };
+        let config = Config {
+            enabled: reader.boolean(property::ENABLED, true),
+            admins: reader.admins(folding),
+            policy_file: reader.policy_file(folding),
+            allow_unknown_targets: reader.choice(
+                property::UNKNOWN_TARGETS,
+                [("deny", false), ("allow", true)],
+            ),
+            protect_admins: reader.boolean(property::PROTECT_ADMINS, true),
+            allow_chained: reader.boolean(property::ALLOW_CHAINED, false),
+            folding,
+            audit: reader.audit(),
+            warnings: Vec::new(),
+        };
+        let Reader {
+            problems, warnings, ..
+        } = reader;
+        (Config { warnings, ..config }, problems)
+    }
+}
+
+struct Reader<'p> {
+    properties: &'p Properties,
+    problems: Vec<Problem>,
+    warnings: Vec<String>,
+}
+
+impl<'p> Reader<'p> {
+    fn get(&self, name: &str) -> Option<&'p str> {
+        self.properties.get(name).map(String::as_str)
+    }
+
+    fn problem(&mut self, property: &str, text: impl Into<String>) {
+        self.problems.push(Problem::new(property, text));
+    }
+
+    fn names(&mut self) {
+        let present = |names: &[&'static str]| -> Vec<&str> {
+            let mut present = names.to_vec();
+            present.retain(|name| self.properties.contains_key(*name));
+            present
+        };
+        let data_policy = present(&property::DATA_POLICY);
+        let endpoint_only = present(&property::ENDPOINT_ONLY);
+        if !data_policy.is_empty() {
+            self.warnings.push(format!(
+                "ignored, since they are about data policies and this is about impersonation only: {}",
+                data_policy.join(", ")
+            ));
+        }
+        if !endpoint_only.is_empty() {
+            self.warnings.push(format!(
+                "without effect, since users are read from a policy file: {}",
+                endpoint_only.join(", ")
+            ));
+        }
+        for name in self.properties.keys() {
+            let known = property::KNOWN.contains(&name.as_str())
+                || property::ENDPOINT_ONLY.contains(&name.as_str())
+                || property::DATA_POLICY.contains(&name.as_str());
+            if !known {
+                self.problem(
+                    name,
+                    format!("unknown property; did you mean {}?", nearest(name)),
+                );
+            }
+        }
+        if let Some(name) = self.get(property::NAME).filter(|name| *name != "immuta") {
+            self.problem(
+                property::NAME,
+                format!("is \"{name}\", but this file is for access-control.name=immuta"),
+            );
+        }
+    }
+
+    fn sources(&mut self) {
+        let endpoint = self.get(property::ENDPOINT).is_some();
+        let policy_file = self.get(property::POLICY_FILE).is_some();
+        if endpoint && policy_file {
+            self.problem(
+                property::ENDPOINT,
+                format!(
+                    "set together with {}; set one of them, which in this version is the policy file",
+                    property::POLICY_FILE
+                ),
+            );
+        } else if endpoint {
+            self.problem(
+                property::ENDPOINT,
+                format!(
+                    "asking Immuta's API is not part of this version; list users in a file and name it in {}",
+                    property::POLICY_FILE
+                ),
+            );
+        } else if !policy_file {
+            self.problem(
+                property::POLICY_FILE,
+                "not set, so nobody is known; name a JSON file with users and scopes",
+            );
+        }
+        for name in [property::APIKEY, property::APIKEY_FILE] {
+            if !endpoint && self.get(name).is_some() {
+                self.problem(name, format!("is of use only with {}", property::ENDPOINT));
+            }
+        }
+        for name in [property::GROUP_FILE, property::USER_MAPPING_FILE] {
+            if self.get(name).is_some() {
+                self.problem(name, "is not part of this version; remove it");
+            }
+        }
+    }
+
+    fn boolean(&mut self, name: &str, default: bool) -> bool {
+        let Some(text) = self.get(name) else {
+            return default;
+        };
+        if text.trim().eq_ignore_ascii_case("true") {
+            true
+        } else if text.trim().eq_ignore_ascii_case("false") {
+            false
+        } else {
+            self.problem(name, format!("is \"{text}\"; write true or false"));
+            default
+        }
+    }
+
+    /// One of two words, the first of which is the default.
+    fn choice<T: Copy>(&mut self, name: &str, choices: [(&str, T); 2]) -> T {
+        let Some(text) = self.get(name) else {
+            return choices[0].1;
+        };
+        let chosen = choices
+            .iter()
+            .find(|(word, _)| text.trim().eq_ignore_ascii_case(word));
+        if chosen.is_none() {
+            let [(first, _), (second, _)] = choices;
+            self.problem(name, format!("is \"{text}\"; write {first} or {second}"));
+        }
+        chosen.unwrap_or(&choices[0]).1
+    }
+
+    fn duration(&mut self, name: &str, default: Duration) -> Duration {
+        match self.get(name).map(duration::parse) {
+            None => default,
+            Some(Ok(duration)) => duration,
+            Some(Err(text)) => {
+                self.problem(name, text);
+                default
+            }
+        }
+    }
+
+    fn admins(&mut self, folding: Folding) -> Admins {
+        let allow_match_all = self.boolean(property::ALLOW_MATCH_ALL_ADMIN, false);
+        Admins {
+            users: self.pattern(property::USER_ADMIN, folding, allow_match_all),
+            groups: self.pattern(property::GROUP_ADMIN, Folding::Exact, allow_match_all),
+        }
+    }
+
+    fn pattern(&mut self, name: &str, folding: Folding, allow_match_all: bool) -> Option<Pattern> {
+        let text = self.get(name)?;
+        if text != text.trim() {
+            self.warnings.push(format!(
+                "{name} begins or ends with a blank, which is part of the pattern"
+            ));
+        }
+        match Pattern::new(text, folding) {
+            Ok(pattern) if pattern.matches_everything() && !allow_match_all => {
+                self.problem(
+                    name,
+                    format!(
+                        "\"{text}\" makes everybody an administrator; name the administrators, or set {}=true if that is meant",
+                        property::ALLOW_MATCH_ALL_ADMIN
+                    ),
+                );
+                None
+            }
+            Ok(pattern) => Some(pattern),
+            Err(error) => {
+                self.problem(name, format!("\"{text}\": {error}"));
+                None
+            }
+        }
+    }
+
+    fn policy_file(&mut self, folding: Folding) -> Option<Watch> {
+        let refresh = self.duration(property::POLICY_FILE_REFRESH, Duration::from_secs(1));
+        if refresh < SHORTEST_REFRESH {
+            self.problem(
+                property::POLICY_FILE_REFRESH,
+                format!("must be {} ms at least", SHORTEST_REFRESH.as_millis()),
+            );
+        }
+        let max_stale = self.duration(property::POLICY_FILE_MAX_STALE, Duration::from_secs(600));
+        let path = self.get(property::POLICY_FILE)?;
+        if path.trim().is_empty() {
+            self.problem(property::POLICY_FILE, "is empty; name a JSON file");
+            return None;
+        }
+        Some(Watch {
+            path: PathBuf::from(path.trim()),
+            refresh,
+            max_stale,
+            folding,
+        })
+    }
+
+    fn audit(&mut self) -> Option<audit::Settings> {
+        let on_failure = self.choice(
+            property::AUDIT_ON_FAILURE,
+            [("deny", OnFailure::Deny), ("warn", OnFailure::Warn)],
+        );
+        let file = self
+            .get(property::AUDIT_FILE)
+            .unwrap_or(DEFAULT_AUDIT_FILE)
+            .trim();
+        (!file.is_empty()).then(|| audit::Settings {
+            file: PathBuf::from(file),
+            on_failure,
+        })
+    }
+}
+
+fn nearest(name: &str) -> &'static str {
+    property::KNOWN
+        .iter()
+        .chain(&property::ENDPOINT_ONLY)
+        .chain(&property::DATA_POLICY)
+        .max_by(|a, b| strsim::jaro_winkler(a, name).total_cmp(&strsim::jaro_winkler(b, name)))
+        .unwrap_or(&property::POLICY_FILE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(pairs: &[(&str, &str)]) -> (Config, Vec<String>) {
+        let mut properties: Properties = pairs
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
+        properties
+            .entry(POLICY_FILE.to_owned())
+            .or_insert_with(|| "policy.json".to_owned());
+        let (config, problems) = Config::read(&properties);
+        (config, problems.iter().map(Problem::to_string).collect())
+    }
+
+    #[test]
+    fn defaults_are_those_of_the_documentation() {
+        let (config, problems) = read(&[]);
+        assert_eq!(problems, Vec::<String>::new());
+        assert!(config.enabled);
+        assert!(config.admins.users.is_none() && config.admins.groups.is_none());
+        assert!(!config.allow_unknown_targets);
+        assert!(config.protect_admins);
+        assert!(!config.allow_chained);
+        assert_eq!(config.folding, Folding::Exact);
+        let watch = config.policy_file.unwrap();
+        assert_eq!(watch.refresh, Duration::from_secs(1));
+        assert_eq!(watch.max_stale, Duration::from_secs(600));
+        let audit = config.audit.unwrap();
+        assert_eq!(audit.file, PathBuf::from(DEFAULT_AUDIT_FILE));
+        assert_eq!(audit.on_failure, OnFailure::Deny);
+        assert_eq!(config.warnings, Vec::<String>::new());
+    }
+
+    #[test]
+    fn every_property_is_heard() {
+        let (config, problems) = read(&[
+            ("access-control.name", "immuta"),
+            ("immuta.user.admin", "root"),
+            ("immuta.group.admin", "wheel"),
+            ("immuta.impersonation.enabled", "FALSE"),
+            ("immuta.impersonation.policy-file", "other.json"),
+            ("immuta.impersonation.policy-file.refresh", "5s"),
+            ("immuta.impersonation.policy-file.max-stale", "0s"),
+            ("immuta.impersonation.unknown-targets", "allow"),
+            ("immuta.impersonation.protect-admins", "false"),
+            ("immuta.impersonation.allow-chained", "true"),
+            ("immuta.impersonation.case-insensitive", "true"),
+            ("immuta.impersonation.audit.file", ""),
+            ("immuta.impersonation.audit.on-failure", "warn"),
+            ("immuta.delegate.config-file", "etc/delegate.properties"),
+        ]);
+        assert_eq!(problems, Vec::<String>::new());
+        assert!(!config.enabled);
+        assert!(config.admins.users.unwrap().matches("ROOT"));
+        assert!(!config.admins.groups.unwrap().matches("WHEEL"));
+        assert!(config.allow_unknown_targets);
+        assert!(!config.protect_admins);
+        assert!(config.allow_chained);
+        assert_eq!(config.folding, Folding::CaseInsensitive);
+        assert!(config.audit.is_none());
+        let watch = config.policy_file.unwrap();
+        assert_eq!(watch.path, PathBuf::from("other.json"));
+        assert_eq!(watch.refresh, Duration::from_secs(5));
+        assert_eq!(watch.max_stale, Duration::ZERO);
+    }
+
+    #[test]
+    fn mistakes_name_the_property_and_what_to_write() {
+        for (name, value, words) in [
+            ("immuta.user.amdin", "a", "did you mean immuta.user.admin?"),
+            (
+                "immuta.impersonation.polcy-file",
+                "a",
+                "did you mean immuta.impersonation.policy-file?",
+            ),
+            ("security.refresh-period", "1s", "unknown property"),
+            ("access-control.name", "file", "access-control.name=immuta"),
+            ("immuta.user.admin", "", "position 1: the pattern is empty"),
+            (
+                "immuta.user.admin",
+                "root|",
+                "position 6: an empty alternative",
+            ),
+            ("immuta.user.admin", "ab(?=c)", "position 3: look-around"),
+            ("immuta.user.admin", ".*", "allow-match-all-admin=true"),
+            ("immuta.group.admin", "(", "position 1"),
+            ("immuta.impersonation.enabled", "yes", "true or false"),
+            (
+                "immuta.impersonation.unknown-targets",
+                "maybe",
+                "deny or allow",
+            ),
+            ("immuta.impersonation.policy-file", " ", "is empty"),
+            (
+                "immuta.impersonation.policy-file.refresh",
+                "10",
+                "a number and a unit",
+            ),
+            (
+                "immuta.impersonation.policy-file.refresh",
+                "1ms",
+                "10 ms at least",
+            ),
+            (
+                "immuta.impersonation.audit.on-failure",
+                "ignore",
+                "deny or warn",
+            ),
+            (
+                "immuta.endpoint",
+                "https://immuta.example",
+                "set one of them",
+            ),
+            ("immuta.apikey", "k", "only with immuta.endpoint"),
+            ("immuta.group-file", "f", "not part of this version"),
+            (
+                "immuta.impersonation.user-mapping.file",
+                "f",
+                "not part of this version",
+            ),
+        ] {
+            let (_, problems) = read(&[(name, value)]);
+            assert_eq!(problems.len(), 1, "{name}={value}: {problems:?}");
+            assert!(
+                problems[0].starts_with(&format!("{name}: ")),
+                "{problems:?}"
+            );
+            assert!(problems[0].contains(words), "{problems:?}");
+        }
+    }
+
+    #[test]
+    fn every_problem_is_found_at_once() {
+        let (_, problems) = read(&[
+            ("immuta.user.admin", "("),
+            ("immuta.impersonation.enabled", "yes"),
+            ("immuta.nonsense", "1"),
+        ]);
+        assert_eq!(problems.len(), 3, "{problems:?}");
+    }
+
+    #[test]
+    fn one_source_is_needed() {
+        let (_, neither) = Config::read(&Properties::new());
+        assert!(neither[0].to_string().contains("not set"), "{neither:?}");
+        let endpoint = [
+            ("immuta.endpoint", "https://immuta.example"),
+            ("immuta.apikey", "secret-key"),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let (_, only_endpoint) = Config::read(&Properties::from(endpoint));
+        assert_eq!(only_endpoint.len(), 1);
+        let text = only_endpoint[0].to_string();
+        assert!(text.contains("not part of this version"), "{text}");
+        assert!(!text.contains("secret-key"));
+    }
+
+    #[test]
+    fn an_existing_file_of_the_product_starts_with_a_warning() {
+        let (config, problems) = read(&[
+            ("immuta.allowed.non.immuta.datasource.operations", "READ"),
+            ("immuta.cache.views.seconds", "30"),
+            ("immuta.http.timeout.milliseconds", "30000"),
+            ("immuta.impersonation.cache.stale-if-error", "0s"),
+            ("immuta.user.admin", "root "),
+        ]);
+        assert_eq!(problems, Vec::<String>::new());
+        assert_eq!(config.warnings.len(), 3, "{:?}", config.warnings);
+    }
+
+    #[test]
+    fn a_pattern_for_everybody_needs_a_confirmation() {
+        let (config, problems) = read(&[
+            ("immuta.user.admin", ".*"),
+            ("immuta.impersonation.allow-match-all-admin", "true"),
+        ]);
+        assert_eq!(problems, Vec::<String>::new());
+        assert!(config.admins.users.unwrap().matches("anybody"));
+    }
+}

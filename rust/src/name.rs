@@ -1,0 +1,117 @@
+//! What a user name may be, and when two names are the same.
+
+use std::borrow::Cow;
+
+/// The longest name, in bytes of UTF-8.
+pub const MAX_BYTES: usize = 256;
+
+/// A user name as it came in, which may not be a name at all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Name<'a> {
+    text: Cow<'a, str>,
+    well_formed: bool,
+}
+
+impl<'a> Name<'a> {
+    /// Takes bytes that should be UTF-8. Bytes that are not, such as a lone surrogate's, make a name
+    /// that is never valid; its text shows U+FFFD in their place.
+    pub fn from_bytes(bytes: &'a [u8]) -> Self {
+        let text = String::from_utf8_lossy(bytes);
+        Name {
+            well_formed: matches!(text, Cow::Borrowed(_)),
+            text,
+        }
+    }
+
+    /// The text, for showing.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Whether this can be a user's name.
+    pub fn is_valid(&self) -> bool {
+        self.well_formed && is_valid(&self.text)
+    }
+}
+
+impl<'a> From<&'a str> for Name<'a> {
+    fn from(text: &'a str) -> Self {
+        Name {
+            text: Cow::Borrowed(text),
+            well_formed: true,
+        }
+    }
+}
+
+/// Whether a text can be a user's name: not empty, at most [`MAX_BYTES`], no control characters.
+pub fn is_valid(text: &str) -> bool {
+    !text.is_empty() && text.len() <= MAX_BYTES && !text.chars().any(char::is_control)
+}
+
+/// The rule by which names are compared, the same in every place that compares them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Folding {
+    /// Names are compared as they are.
+    Exact,
+    /// Names are compared after Unicode's simple case folding, whatever the locale.
+    CaseInsensitive,
+}
+
+impl Folding {
+    /// The form of a name that is compared.
+    pub fn fold<'a>(self, name: &'a str) -> Cow<'a, str> {
+        match self {
+            Folding::Exact => Cow::Borrowed(name),
+            Folding::CaseInsensitive => Cow::Owned(name.chars().map(fold_char).collect()),
+        }
+    }
+}
+
+fn fold_char(character: char) -> char {
+    unicode_case_mapping::case_folded(character)
+        .and_then(|folded| char::from_u32(folded.get()))
+        .unwrap_or(character)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_no_user_can_have_are_invalid() {
+        let long = "x".repeat(MAX_BYTES + 1);
+        for text in ["", "a\0b", "a\r\nb", "a\u{7f}", "a\u{85}", long.as_str()] {
+            assert!(!Name::from(text).is_valid(), "{text:?}");
+        }
+        let limit = "x".repeat(MAX_BYTES);
+        for text in ["a", "Ünï cödé", "a@b.example", limit.as_str()] {
+            assert!(Name::from(text).is_valid(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_lone_surrogate_is_never_a_valid_name() {
+        let name = Name::from_bytes(b"al\xed\xa0\x80ice");
+        assert!(!name.is_valid());
+        assert!(name.as_str().contains('\u{fffd}'));
+        assert!(
+            Name::from("al\u{fffd}ice").is_valid(),
+            "a real U+FFFD is a character"
+        );
+    }
+
+    #[test]
+    fn folding_is_simple_and_knows_no_locale() {
+        let folding = Folding::CaseInsensitive;
+        assert_eq!(folding.fold("ALICE"), "alice");
+        assert_eq!(folding.fold("ÀÉ"), "àé");
+        assert_eq!(folding.fold("\u{212a}"), "k", "the Kelvin sign");
+        assert_eq!(
+            folding.fold("I\u{130}"),
+            "i\u{130}",
+            "simple folding leaves the dotted capital I"
+        );
+        assert_eq!(folding.fold("ß"), "ß");
+        assert_eq!(Folding::Exact.fold("ALICE"), "ALICE");
+    }
+}

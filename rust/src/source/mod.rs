@@ -1,0 +1,10 @@
+//! Permission sources: where users, permissions and groups come from.
+
+pub mod file;
+
+use thiserror::Error;
+
+/// A permission source cannot answer. It is neither a yes nor a no.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("the permission source cannot answer")]
+pub struct Unavailable;
