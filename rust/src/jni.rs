@@ -1,0 +1,267 @@
+//! The border to the JVM: the only file with `unsafe` and the only one that knows `jni`.
+//!
+//! Each native method of `dev.impersonation.engine.Natives` is one line around a function that returns
+//! a `Result`. Errors and panics become one `EngineException` with a code; what the method returns in
+//! that case is never an answer. No thread of the engine attaches to the JVM.
+
+use std::any::Any;
+use std::slice;
+use std::sync::Arc;
+
+use arc_swap::ArcSwapOption;
+use jni::errors::ErrorPolicy;
+use jni::objects::{JByteArray, JClass, JString, JThrowable, JValue};
+use jni::sys::{jbyte, jint, jlong};
+use jni::{Env, EnvUnowned, jni_sig, jni_str};
+use thiserror::Error;
+
+use crate::VERSION;
+use crate::config::ConfigError;
+use crate::engine::Engine;
+use crate::wire::{self, WireError};
+
+/// Requests up to this size are copied to the stack.
+const SMALL: usize = 512;
+
+/// What Java's handle points to. It stays behind when the engine is closed, a few bytes, so that a
+/// handle used too late finds an empty place instead of freed memory.
+struct Handle {
+    engine: ArcSwapOption<Engine>,
+}
+
+#[derive(Debug, Error)]
+enum BoundaryError {
+    #[error("{0}")]
+    Configuration(#[from] ConfigError),
+    #[error("the engine is closed")]
+    Closed,
+    #[error("the request is malformed: {0}")]
+    Request(#[from] WireError),
+    #[error("the argument is null")]
+    Null,
+    #[error("the request has {0} bytes; {max} are the most", max = wire::MAX_REQUEST)]
+    TooLarge(usize),
+    #[error("{0}")]
+    Jni(#[from] jni::errors::Error),
+}
+
+impl BoundaryError {
+    /// The numbers of `EngineException.Code`.
+    fn code(&self) -> jint {
+        match self {
+            BoundaryError::Configuration(_) => 1,
+            BoundaryError::Closed => 2,
+            BoundaryError::Request(_) | BoundaryError::Null => 3,
+            BoundaryError::TooLarge(_) => 4,
+            BoundaryError::Jni(_) => INTERNAL,
+        }
+    }
+}
+
+const INTERNAL: jint = 5;
+
+fn open<'local>(_: &mut Env<'local>, properties: &[u8]) -> Result<jlong, BoundaryError> {
+    let engine = Engine::open(&wire::read_properties(properties)?)?;
+    let handle = Box::leak(Box::new(Handle {
+        engine: ArcSwapOption::from_pointee(engine),
+    }));
+    Ok(std::ptr::from_ref(handle) as jlong)
+}
+
+fn handle(handle: jlong) -> Result<&'static Handle, BoundaryError> {
+    if handle == 0 {
+        return Err(BoundaryError::Closed);
+    }
+    // SAFETY: Java holds no other handles than those that `open` gave out, and the places they point
+    // to are never freed or moved, and are shared, never exclusively, borrowed.
+    Ok(unsafe { &*(handle as *const Handle) })
+}
+
+fn check(handle_value: jlong, request: &[u8]) -> Result<jint, BoundaryError> {
+    let engine = handle(handle_value)?.engine.load();
+    let engine = engine.as_ref().ok_or(BoundaryError::Closed)?;
+    let reason = engine.decide(&wire::read_request(request)?);
+    Ok(jint::from(reason.code()))
+}
+
+fn drain_log(handle_value: jlong) -> Result<Vec<u8>, BoundaryError> {
+    let engine = handle(handle_value)?.engine.load();
+    let engine = engine.as_ref().ok_or(BoundaryError::Closed)?;
+    Ok(wire::write_messages(&engine.drain_log()))
+}
+
+fn close(handle_value: jlong) -> Result<(), BoundaryError> {
+    let engine: Option<Arc<Engine>> = handle(handle_value)?.engine.swap(None);
+    drop(engine);
+    Ok(())
+}
+
+/// Copies a Java array and hands the bytes on.
+fn with_bytes<'local, T>(
+    env: &mut Env<'local>,
+    array: &JByteArray<'local>,
+    limit: usize,
+    use_bytes: impl FnOnce(&mut Env<'local>, &[u8]) -> Result<T, BoundaryError>,
+) -> Result<T, BoundaryError> {
+    if array.is_null() {
+        return Err(BoundaryError::Null);
+    }
+    let length = array.len(env)?;
+    if length > limit {
+        return Err(BoundaryError::TooLarge(length));
+    }
+    let mut small = [0 as jbyte; SMALL];
+    let mut large = Vec::new();
+    let bytes = if length <= SMALL {
+        &mut small[..length]
+    } else {
+        large.resize(length, 0);
+        large.as_mut_slice()
+    };
+    array.get_region(env, 0, bytes)?;
+    // SAFETY: i8 and u8 have the same size and alignment and no invalid values, and the slice lives
+    // as long as the call.
+    let bytes = unsafe { slice::from_raw_parts(bytes.as_ptr().cast::<u8>(), bytes.len()) };
+    use_bytes(env, bytes)
+}
+
+/// Throws an `EngineException`. The value that the native method returns is not seen then.
+struct ThrowEngineException;
+
+impl<T: Default> ErrorPolicy<T, BoundaryError> for ThrowEngineException {
+    type Captures<'unowned_env_local: 'native_method, 'native_method> = ();
+
+    fn on_error<'unowned_env_local: 'native_method, 'native_method>(
+        env: &mut Env<'unowned_env_local>,
+        (): &mut (),
+        error: BoundaryError,
+    ) -> jni::errors::Result<T> {
+        throw(env, error.code(), &error.to_string())
+    }
+
+    fn on_panic<'unowned_env_local: 'native_method, 'native_method>(
+        env: &mut Env<'unowned_env_local>,
+        (): &mut (),
+        payload: Box<dyn Any + Send + 'static>,
+    ) -> jni::errors::Result<T> {
+        let text = payload
+            .downcast_ref::<&str>()
+            .copied()
+            .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
+            .unwrap_or("no text")
+            .to_owned();
+        // Dropping a payload may panic, too.
+        std::mem::forget(payload);
+        throw(env, INTERNAL, &format!("the engine panicked: {text}"))
+    }
+}
+
+fn throw<T: Default>(env: &mut Env<'_>, code: jint, message: &str) -> jni::errors::Result<T> {
+    if env.exception_check() {
+        return Ok(T::default());
+    }
+    let message = JString::from_str(env, message)?;
+    let exception = env.new_object(
+        jni_str!("dev/impersonation/engine/EngineException"),
+        jni_sig!("(ILjava/lang/String;)V"),
+        &[JValue::Int(code), JValue::Object(message.as_ref())],
+    )?;
+    let exception = env.cast_local::<JThrowable>(exception)?;
+    // Throwing always comes back as an error that says that an exception is pending.
+    let _ = env.throw(exception);
+    Ok(T::default())
+}
+
+/// `byte[] reasons()`
+// SAFETY: the name is that of a method of our own class, so nothing else has it.
+#[unsafe(no_mangle)]
+pub extern "system" fn Java_dev_impersonation_engine_Natives_reasons<'local>(
+    mut env: EnvUnowned<'local>,
+    _class: JClass<'local>,
+) -> JByteArray<'local> {
+    env.with_env(|env| Ok(env.byte_array_from_slice(&wire::write_reasons())?))
+        .resolve::<ThrowEngineException>()
+}
+
+/// `String version()`
+// SAFETY: the name is that of a method of our own class, so nothing else has it.
+#[unsafe(no_mangle)]
+pub extern "system" fn Java_dev_impersonation_engine_Natives_version<'local>(
+    mut env: EnvUnowned<'local>,
+    _class: JClass<'local>,
+) -> JString<'local> {
+    env.with_env(|env| Ok(JString::from_str(env, VERSION)?))
+        .resolve::<ThrowEngineException>()
+}
+
+/// `long open(byte[] properties)`
+// SAFETY: the name is that of a method of our own class, so nothing else has it.
+#[unsafe(no_mangle)]
+pub extern "system" fn Java_dev_impersonation_engine_Natives_open<'local>(
+    mut env: EnvUnowned<'local>,
+    _class: JClass<'local>,
+    properties: JByteArray<'local>,
+) -> jlong {
+    env.with_env(|env| with_bytes(env, &properties, wire::MAX_REQUEST, open))
+        .resolve::<ThrowEngineException>()
+}
+
+/// `int check(long handle, byte[] request)`
+// SAFETY: the name is that of a method of our own class, so nothing else has it.
+#[unsafe(no_mangle)]
+pub extern "system" fn Java_dev_impersonation_engine_Natives_check<'local>(
+    mut env: EnvUnowned<'local>,
+    _class: JClass<'local>,
+    handle: jlong,
+    request: JByteArray<'local>,
+) -> jint {
+    env.with_env(|env| {
+        with_bytes(env, &request, wire::MAX_REQUEST, |_, bytes| {
+            check(handle, bytes)
+        })
+    })
+    .resolve::<ThrowEngineException>()
+}
+
+/// `byte[] drainLog(long handle)`
+// SAFETY: the name is that of a method of our own class, so nothing else has it.
+#[unsafe(no_mangle)]
+pub extern "system" fn Java_dev_impersonation_engine_Natives_drainLog<'local>(
+    mut env: EnvUnowned<'local>,
+    _class: JClass<'local>,
+    handle: jlong,
+) -> JByteArray<'local> {
+    env.with_env(|env| Ok(env.byte_array_from_slice(&drain_log(handle)?)?))
+        .resolve::<ThrowEngineException>()
+}
+
+/// `void close(long handle)`
+// SAFETY: the name is that of a method of our own class, so nothing else has it.
+#[unsafe(no_mangle)]
+pub extern "system" fn Java_dev_impersonation_engine_Natives_close<'local>(
+    mut env: EnvUnowned<'local>,
+    _class: JClass<'local>,
+    handle: jlong,
+) {
+    env.with_env(|_| close(handle))
+        .resolve::<ThrowEngineException>();
+}
+
+/// `void panic(int kind)` of the test class `BoundaryProbe`
+// SAFETY: the name is that of a method of our own test class, so nothing else has it.
+#[cfg(feature = "boundary-test")]
+#[unsafe(no_mangle)]
+pub extern "system" fn Java_dev_impersonation_engine_BoundaryProbe_panic<'local>(
+    mut env: EnvUnowned<'local>,
+    _class: JClass<'local>,
+    kind: jint,
+) {
+    env.with_env(|_| -> Result<(), BoundaryError> {
+        match kind {
+            0 => std::panic::panic_any("a plain text"),
+            1 => std::panic::panic_any("a text made at run time".to_owned()),
+            _ => std::panic::panic_any(kind),
+        }
+    })
+    .resolve::<ThrowEngineException>();
+}

@@ -1,0 +1,291 @@
+//! The packed form in which requests and answers cross a language border.
+//!
+//! Integers are big-endian; a string is its length in bytes as 32 bits, then its UTF-8. Every string
+//! carries its length, so no two different requests pack to the same bytes.
+//!
+//! | message | fields |
+//! | --- | --- |
+//! | request | path (8 bits), flags (8 bits; bit 0: chained), impersonator, target, 0 or 1 and the principal, number of groups (32 bits), groups |
+//! | properties | number (32 bits), then key and value of each |
+//! | reasons | number (32 bits), then code (32 bits), reason and sentence of each |
+//! | messages | number (32 bits), then level (8 bits) and text of each |
+
+use std::collections::BTreeMap;
+
+use thiserror::Error;
+
+use crate::engine::{Path, Request};
+use crate::log::Message;
+use crate::name::Name;
+use crate::reason::Reason;
+
+/// The largest request, in bytes.
+pub const MAX_REQUEST: usize = 1024 * 1024;
+
+const CHAINED: u8 = 1;
+
+/// Why bytes are not a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum WireError {
+    /// The bytes end within a field.
+    #[error("the bytes end within a field")]
+    Truncated,
+    /// Bytes are left over.
+    #[error("{0} bytes are left over")]
+    LeftOver(usize),
+    /// A field has a value that it cannot have.
+    #[error("the field {0} has an unknown value")]
+    UnknownValue(&'static str),
+    /// A string that must be UTF-8 is not.
+    #[error("a property is not UTF-8")]
+    NotUtf8,
+}
+
+struct Reader<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Reader<'a> {
+    fn take(&mut self, length: usize) -> Result<&'a [u8], WireError> {
+        let (taken, rest) = self
+            .rest
+            .split_at_checked(length)
+            .ok_or(WireError::Truncated)?;
+        self.rest = rest;
+        Ok(taken)
+    }
+
+    fn byte(&mut self) -> Result<u8, WireError> {
+        Ok(self.take(1)?[0])
+    }
+
+    fn number(&mut self) -> Result<usize, WireError> {
+        let bytes = self.take(4)?;
+        Ok(u32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]) as usize)
+    }
+
+    fn string(&mut self) -> Result<&'a [u8], WireError> {
+        let length = self.number()?;
+        self.take(length)
+    }
+
+    fn end(self) -> Result<(), WireError> {
+        match self.rest.len() {
+            0 => Ok(()),
+            left => Err(WireError::LeftOver(left)),
+        }
+    }
+}
+
+/// Unpacks a request.
+///
+/// # Errors
+///
+/// The bytes are not a request. Names that are not UTF-8 are no error here; they are never valid.
+pub fn read_request(bytes: &[u8]) -> Result<Request<'_>, WireError> {
+    let mut reader = Reader { rest: bytes };
+    let path = match reader.byte()? {
+        0 => Path::Native,
+        1 => Path::Property,
+        _ => return Err(WireError::UnknownValue("path")),
+    };
+    let flags = reader.byte()?;
+    if flags & !CHAINED != 0 {
+        return Err(WireError::UnknownValue("flags"));
+    }
+    let impersonator = Name::from_bytes(reader.string()?);
+    let target = Name::from_bytes(reader.string()?);
+    let principal = match reader.byte()? {
+        0 => None,
+        1 => Some(Name::from_bytes(reader.string()?)),
+        _ => return Err(WireError::UnknownValue("principal")),
+    };
+    let mut groups = Vec::new();
+    for _ in 0..reader.number()? {
+        groups.push(String::from_utf8_lossy(reader.string()?));
+    }
+    reader.end()?;
+    Ok(Request {
+        impersonator,
+        target,
+        principal,
+        groups,
+        chained: flags & CHAINED != 0,
+        path,
+    })
+}
+
+/// Unpacks properties.
+///
+/// # Errors
+///
+/// The bytes are not properties.
+pub fn read_properties(bytes: &[u8]) -> Result<BTreeMap<String, String>, WireError> {
+    let mut reader = Reader { rest: bytes };
+    let mut properties = BTreeMap::new();
+    for _ in 0..reader.number()? {
+        let mut text =
+            || String::from_utf8(reader.string()?.to_vec()).map_err(|_| WireError::NotUtf8);
+        properties.insert(text()?, text()?);
+    }
+    reader.end()?;
+    Ok(properties)
+}
+
+#[derive(Default)]
+struct Writer {
+    bytes: Vec<u8>,
+}
+
+impl Writer {
+    fn number(&mut self, number: usize) {
+        let number = u32::try_from(number).unwrap_or(u32::MAX);
+        self.bytes.extend_from_slice(&number.to_be_bytes());
+    }
+
+    fn string(&mut self, text: &str) {
+        self.number(text.len());
+        self.bytes.extend_from_slice(text.as_bytes());
+    }
+}
+
+/// Packs every reason, with its code and its sentence.
+pub fn write_reasons() -> Vec<u8> {
+    let mut writer = Writer::default();
+    writer.number(Reason::ALL.len());
+    for reason in Reason::ALL {
+        writer.number(reason.code().into());
+        writer.string(reason.as_str());
+        writer.string(reason.sentence());
+    }
+    writer.bytes
+}
+
+/// Packs messages for the operator.
+pub fn write_messages(messages: &[Message]) -> Vec<u8> {
+    let mut writer = Writer::default();
+    writer.number(messages.len());
+    for message in messages {
+        writer.bytes.push(message.level as u8);
+        writer.string(&message.text);
+    }
+    writer.bytes
+}
+
+/// Packs a request as a shim does.
+#[cfg(test)]
+fn write_request(request: &Request<'_>) -> Vec<u8> {
+    let mut writer = Writer::default();
+    writer.bytes.push(match request.path {
+        Path::Native => 0,
+        Path::Property => 1,
+    });
+    writer.bytes.push(if request.chained { CHAINED } else { 0 });
+    writer.string(request.impersonator.as_str());
+    writer.string(request.target.as_str());
+    match &request.principal {
+        Some(principal) => {
+            writer.bytes.push(1);
+            writer.string(principal.as_str());
+        }
+        None => writer.bytes.push(0),
+    }
+    writer.number(request.groups.len());
+    for group in &request.groups {
+        writer.string(group);
+    }
+    writer.bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::borrow::Cow;
+
+    fn request<'a>(
+        names: (&'a str, &'a str),
+        principal: Option<&'a str>,
+        groups: &'a [String],
+        chained: bool,
+        path: Path,
+    ) -> Request<'a> {
+        Request {
+            impersonator: names.0.into(),
+            target: names.1.into(),
+            principal: principal.map(Name::from),
+            groups: groups
+                .iter()
+                .map(|group| Cow::from(group.as_str()))
+                .collect(),
+            chained,
+            path,
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_unicode_comes_back_as_it_went(
+            impersonator in any::<String>(), target in any::<String>(),
+            principal in any::<Option<String>>(), groups in any::<Vec<String>>(),
+            chained in any::<bool>(), property in any::<bool>(),
+        ) {
+            let path = if property { Path::Property } else { Path::Native };
+            let request = request((&impersonator, &target), principal.as_deref(), &groups, chained, path);
+            let bytes = write_request(&request);
+            prop_assert_eq!(read_request(&bytes), Ok(request));
+        }
+
+        #[test]
+        fn no_bytes_make_the_reader_panic(bytes in any::<Vec<u8>>()) {
+            let _ = read_request(&bytes);
+            let _ = read_properties(&bytes);
+        }
+
+        #[test]
+        fn two_requests_never_pack_to_the_same_bytes(
+            a in any::<(String, String, Vec<String>)>(), b in any::<(String, String, Vec<String>)>(),
+        ) {
+            let first = write_request(&request((&a.0, &a.1), None, &a.2, false, Path::Native));
+            let second = write_request(&request((&b.0, &b.1), None, &b.2, false, Path::Native));
+            prop_assert_eq!(a == b, first == second);
+        }
+    }
+
+    #[test]
+    fn bytes_that_are_no_request_are_refused() {
+        let bytes = write_request(&Request::new("svc", "alice"));
+        for end in 0..bytes.len() {
+            assert_eq!(
+                read_request(&bytes[..end]),
+                Err(WireError::Truncated),
+                "{end}"
+            );
+        }
+        let mut longer = bytes.clone();
+        longer.push(0);
+        assert_eq!(read_request(&longer), Err(WireError::LeftOver(1)));
+        for (index, field) in [(0, "path"), (1, "flags"), (bytes.len() - 5, "principal")] {
+            let mut wrong = bytes.clone();
+            wrong[index] = 9;
+            assert_eq!(read_request(&wrong), Err(WireError::UnknownValue(field)));
+        }
+    }
+
+    #[test]
+    fn a_length_beyond_the_end_does_not_reserve_memory() {
+        let mut bytes = vec![0, 0];
+        bytes.extend_from_slice(&u32::MAX.to_be_bytes());
+        assert_eq!(read_request(&bytes), Err(WireError::Truncated));
+    }
+
+    #[test]
+    fn lone_surrogates_become_names_that_are_never_valid() {
+        let mut bytes = write_request(&Request::new("svc", "abc"));
+        let at = bytes.len() - 8;
+        bytes[at..at + 3].copy_from_slice(b"\xed\xa0\x80");
+        let request = read_request(&bytes).unwrap();
+        assert!(request.impersonator.is_valid());
+        assert!(!request.target.is_valid());
+    }
+}
