@@ -1,0 +1,87 @@
+//! `can-i`: one question, or many.
+
+use std::borrow::Cow;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, BufWriter, Write};
+use std::path::Path;
+use std::process::ExitCode;
+
+use immuta_impersonation::config::AUDIT_FILE;
+use immuta_impersonation::{Engine, Name, Reason, Request};
+
+use super::{CanI, CliError, properties};
+
+pub(super) fn run(question: &CanI) -> Result<ExitCode, CliError> {
+    let mut properties = properties::read(&question.config)?;
+    // Asking what would be decided is not a decision.
+    properties.insert(AUDIT_FILE.to_owned(), String::new());
+    let engine = Engine::open(&properties)?;
+    if let Some(batch) = &question.batch {
+        run_batch(&engine, question, batch)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let impersonator = question.impersonator.as_deref().unwrap_or_default();
+    let target = question.target.as_deref().unwrap_or_default();
+    let reason = engine.decide(&request(question, impersonator.into(), target.into()));
+    if question.json {
+        let answer = serde_json::json!({
+            "impersonator": impersonator,
+            "target": target,
+            "decision": reason.decision(),
+            "reason": reason.as_str(),
+            "explanation": reason.sentence(),
+        });
+        println!("{answer}");
+    } else {
+        println!("{} {reason}", reason.decision());
+        println!("{}", reason.sentence());
+    }
+    Ok(exit_code(reason))
+}
+
+fn run_batch(engine: &Engine, question: &CanI, batch: &Path) -> Result<(), CliError> {
+    let mut lines: Box<dyn BufRead> = if batch == Path::new("-") {
+        Box::new(io::stdin().lock())
+    } else {
+        Box::new(BufReader::new(File::open(batch)?))
+    };
+    let mut out = BufWriter::new(io::stdout().lock());
+    let mut line = Vec::new();
+    for number in 1.. {
+        line.clear();
+        if lines.read_until(b'\n', &mut line)? == 0 {
+            break;
+        }
+        let pair = line.strip_suffix(b"\n").unwrap_or(&line);
+        let tab = pair
+            .iter()
+            .position(|byte| *byte == b'\t')
+            .ok_or(CliError::BatchLine(number))?;
+        let (impersonator, target) = (
+            Name::from_bytes(&pair[..tab]),
+            Name::from_bytes(&pair[tab + 1..]),
+        );
+        let reason = engine.decide(&request(question, impersonator, target));
+        writeln!(out, "{}\t{reason}", reason.decision())?;
+    }
+    out.flush()?;
+    Ok(())
+}
+
+fn request<'a>(question: &'a CanI, impersonator: Name<'a>, target: Name<'a>) -> Request<'a> {
+    Request {
+        impersonator,
+        target,
+        groups: question
+            .groups
+            .iter()
+            .map(|group| Cow::from(group.as_str()))
+            .collect(),
+        chained: question.chained,
+        ..Request::new("", "")
+    }
+}
+
+fn exit_code(reason: Reason) -> ExitCode {
+    ExitCode::from(u8::from(!reason.is_allow()))
+}

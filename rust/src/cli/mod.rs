@@ -1,0 +1,109 @@
+//! The commands. Exit code 0 is allow or no problem, 1 is deny or problems, 2 is an error.
+
+mod can_i;
+mod properties;
+
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use immuta_impersonation::Engine;
+use immuta_impersonation::config::ConfigError;
+use thiserror::Error;
+
+/// Asks the impersonation engine what it would decide, and checks configurations.
+#[derive(Parser)]
+#[command(name = "immuta-impersonation", version)]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Says whether one user may impersonate another, and why. Leaves no audit line.
+    CanI(CanI),
+    /// Lists every problem of a configuration.
+    CheckConfig {
+        /// The access control's properties file.
+        file: PathBuf,
+    },
+}
+
+#[derive(Args)]
+struct CanI {
+    /// The access control's properties file.
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    /// Prints the decision as JSON.
+    #[arg(long)]
+    json: bool,
+    /// Takes lines `impersonator<TAB>target` from a file, or from standard input if it is `-`, and
+    /// prints a line `decision<TAB>reason` for each.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["impersonator", "target", "json"])]
+    batch: Option<PathBuf>,
+    /// A group of the impersonator's, besides those that the policy file gives; may be repeated.
+    #[arg(long = "group", value_name = "GROUP")]
+    groups: Vec<String>,
+    /// Takes the impersonator as somebody who is already being impersonated.
+    #[arg(long)]
+    chained: bool,
+    /// The user who asks to act as somebody else.
+    #[arg(required_unless_present = "batch")]
+    impersonator: Option<String>,
+    /// The user to be impersonated.
+    #[arg(required_unless_present = "batch")]
+    target: Option<String>,
+}
+
+/// Why a command could not do its work.
+#[derive(Debug, Error)]
+pub enum CliError {
+    /// The properties file cannot be used.
+    #[error("{}: {problem}", path.display())]
+    Properties {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        problem: String,
+    },
+    /// The engine does not start with these properties.
+    #[error("the configuration cannot be used:\n{0}")]
+    Configuration(#[from] ConfigError),
+    /// Reading or writing failed.
+    #[error("{0}")]
+    Io(#[from] io::Error),
+    /// A line of a batch is not a pair of names.
+    #[error("line {0} is not impersonator<TAB>target")]
+    BatchLine(usize),
+}
+
+/// Runs a command.
+///
+/// # Errors
+///
+/// The command could not do its work.
+pub fn run(arguments: Arguments) -> Result<ExitCode, CliError> {
+    match arguments.command {
+        Command::CanI(question) => can_i::run(&question),
+        Command::CheckConfig { file } => check_config(&file),
+    }
+}
+
+fn check_config(file: &Path) -> Result<ExitCode, CliError> {
+    let (problems, warnings) = Engine::check(&properties::read(file)?);
+    let mut out = io::stdout().lock();
+    for problem in &problems {
+        writeln!(out, "error: {problem}")?;
+    }
+    for warning in &warnings {
+        writeln!(out, "warning: {warning}")?;
+    }
+    if problems.is_empty() {
+        writeln!(out, "{}: no problems", file.display())?;
+        Ok(ExitCode::SUCCESS)
+    } else {
+        Ok(ExitCode::from(1))
+    }
+}

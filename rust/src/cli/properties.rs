@@ -1,0 +1,60 @@
+//! A server's properties file, read as the server reads it.
+
+use std::fs::File;
+use std::path::Path;
+
+use immuta_impersonation::config::Properties;
+use regex::Regex;
+
+use super::CliError;
+
+/// Reads a properties file and puts environment variables in the place of `${ENV:NAME}`.
+pub(super) fn read(path: &Path) -> Result<Properties, CliError> {
+    let problem = |text: String| CliError::Properties {
+        path: path.to_owned(),
+        problem: text,
+    };
+    let file = File::open(path).map_err(|error| problem(error.to_string()))?;
+    let properties = java_properties::read(file).map_err(|error| problem(error.to_string()))?;
+    properties
+        .into_iter()
+        .map(|(name, value)| resolve(&name, &value).map(|value| (name, value)))
+        .collect::<Result<_, _>>()
+        .map_err(problem)
+}
+
+fn resolve(name: &str, value: &str) -> Result<String, String> {
+    // The pattern is a constant that a test compiles.
+    #[allow(clippy::unwrap_used)]
+    let reference = Regex::new(r"\$\{ENV:([a-zA-Z][a-zA-Z0-9_-]*)\}").unwrap();
+    let mut resolved = String::new();
+    let mut end = 0;
+    for captures in reference.captures_iter(value) {
+        let (whole, [variable]) = captures.extract();
+        let start = end + value[end..].find(whole).unwrap_or_default();
+        resolved.push_str(&value[end..start]);
+        resolved.push_str(
+            &std::env::var(variable)
+                .map_err(|_| format!("{name}: the environment variable {variable} is not set"))?,
+        );
+        end = start + whole.len();
+    }
+    resolved.push_str(&value[end..]);
+    Ok(resolved)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn environment_variables_are_put_in_place() {
+        let path = std::env::var("PATH").unwrap();
+        assert_eq!(
+            resolve("p", "a${ENV:PATH}b$c").unwrap(),
+            format!("a{path}b$c")
+        );
+        let error = resolve("p", "${ENV:NO_SUCH_VARIABLE_HERE}").unwrap_err();
+        assert!(error.contains("p: ") && error.contains("NO_SUCH_VARIABLE_HERE"));
+    }
+}
