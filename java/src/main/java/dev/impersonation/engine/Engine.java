@@ -1,0 +1,93 @@
+package dev.impersonation.engine;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+
+import static dev.impersonation.engine.EngineException.Code.CLOSED;
+import static dev.impersonation.engine.EngineException.Code.INVALID_CONFIGURATION;
+import static java.util.Objects.requireNonNull;
+
+/**
+ * An open engine with its own configuration, source and audit file. Safe for use by many threads, and for closing while others use it: they then get an
+ * {@link EngineException} with {@link EngineException.Code#CLOSED}.
+ */
+public final class Engine
+        implements AutoCloseable
+{
+    private final DecisionCatalogue catalogue;
+    private final long handle;
+    private volatile boolean closed;
+
+    private Engine(DecisionCatalogue catalogue, long handle)
+    {
+        this.catalogue = requireNonNull(catalogue, "catalogue is null");
+        this.handle = handle;
+    }
+
+    /**
+     * @throws EngineException with {@link EngineException.Code#INVALID_CONFIGURATION} and one line for each problem, or with
+     * {@link EngineException.Code#LIBRARY_UNAVAILABLE}
+     */
+    public static Engine open(Map<String, String> properties)
+    {
+        byte[] encoded = encode(Map.copyOf(properties));
+        DecisionCatalogue catalogue = NativeLibrary.load();
+        return new Engine(catalogue, Natives.open(encoded));
+    }
+
+    public Decision check(Request request)
+    {
+        requireNonNull(request, "request is null");
+        requireOpen();
+        return catalogue.decision(Natives.check(handle, request.encode()));
+    }
+
+    /**
+     * What the engine wanted to log since the last call, oldest first.
+     */
+    public List<LogMessage> drainLog()
+    {
+        requireOpen();
+        MessageReader reader = new MessageReader(Natives.drainLog(handle));
+        int count = reader.readCount();
+        List<LogMessage> messages = new ArrayList<>(count);
+        for (int index = 0; index < count; index++) {
+            messages.add(new LogMessage(LogMessage.Level.ofCode(reader.readByte()), reader.readString()));
+        }
+        reader.requireEnd();
+        return List.copyOf(messages);
+    }
+
+    /**
+     * Returns when the audit file has every line of every decision.
+     */
+    @Override
+    public void close()
+    {
+        closed = true;
+        Natives.close(handle);
+    }
+
+    private void requireOpen()
+    {
+        // The native side checks as well, for a close that happens between this line and the call.
+        if (closed) {
+            throw new EngineException(CLOSED, "The engine is closed");
+        }
+    }
+
+    private static byte[] encode(Map<String, String> properties)
+    {
+        long size = Integer.BYTES;
+        for (Map.Entry<String, String> property : properties.entrySet()) {
+            size += MessageWriter.sizeOf(property.getKey()) + MessageWriter.sizeOf(property.getValue());
+        }
+        if (size > Integer.MAX_VALUE - Long.BYTES) {
+            throw new EngineException(INVALID_CONFIGURATION, "The configuration is too large");
+        }
+        MessageWriter writer = new MessageWriter((int) size).writeInt(properties.size());
+        properties.forEach((key, value) -> writer.writeString(key).writeString(value));
+        return writer.toBytes();
+    }
+}

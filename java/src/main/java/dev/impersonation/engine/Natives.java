@@ -1,0 +1,21 @@
+package dev.impersonation.engine;
+
+/**
+ * The functions of the native library. Their byte formats are described at {@link MessageWriter} and {@link MessageReader}, and at the methods of {@link Engine}.
+ */
+final class Natives
+{
+    private Natives() {}
+
+    static native byte[] reasons();
+
+    static native String version();
+
+    static native long open(byte[] properties);
+
+    static native int check(long handle, byte[] request);
+
+    static native byte[] drainLog(long handle);
+
+    static native void close(long handle);
+}

@@ -1,0 +1,18 @@
+package dev.impersonation.engine;
+
+import static java.util.Objects.requireNonNull;
+
+/**
+ * Why the engine decided as it did.
+ *
+ * @param name the stable word that audit lines and the command line show
+ * @param sentence the same for people; it holds no names
+ */
+public record Reason(int code, String name, String sentence)
+{
+    public Reason
+    {
+        requireNonNull(name, "name is null");
+        requireNonNull(sentence, "sentence is null");
+    }
+}

@@ -1,0 +1,76 @@
+package dev.impersonation.engine;
+
+import java.util.Collection;
+import java.util.Optional;
+
+import static java.util.Objects.requireNonNull;
+
+/**
+ * One question to the engine: may {@code impersonator} act as {@code target}?
+ *
+ * @param chained whether the impersonator is itself an impersonated identity
+ * @param groups the groups that the query engine attached to the impersonator; the engine adds those that it knows
+ */
+public record Request(Path path, boolean chained, String impersonator, String target, Optional<String> principal, Collection<String> groups)
+{
+    static final int MAX_SIZE = 1024 * 1024;
+
+    private static final int CHAINED_FLAG = 1;
+
+    public Request
+    {
+        requireNonNull(path, "path is null");
+        requireNonNull(impersonator, "impersonator is null");
+        requireNonNull(target, "target is null");
+        requireNonNull(principal, "principal is null");
+        requireNonNull(groups, "groups is null");
+    }
+
+    byte[] encode()
+    {
+        long size = 2 + MessageWriter.sizeOf(impersonator) + MessageWriter.sizeOf(target) + 1 + Integer.BYTES;
+        if (principal.isPresent()) {
+            size += MessageWriter.sizeOf(principal.get());
+        }
+        for (String group : groups) {
+            size += MessageWriter.sizeOf(group);
+        }
+        // The engine refuses it too; checked here so that a hostile name cannot make us allocate gigabytes first.
+        if (size > MAX_SIZE) {
+            throw new EngineException(EngineException.Code.REQUEST_TOO_LARGE, "The request has %s bytes, more than %s".formatted(size, MAX_SIZE));
+        }
+
+        MessageWriter writer = new MessageWriter((int) size)
+                .writeByte(path.code)
+                .writeByte(chained ? CHAINED_FLAG : 0)
+                .writeString(impersonator)
+                .writeString(target)
+                .writeByte(principal.isPresent() ? 1 : 0);
+        if (principal.isPresent()) {
+            writer.writeString(principal.get());
+        }
+        writer.writeInt(groups.size());
+        for (String group : groups) {
+            writer.writeString(group);
+        }
+        return writer.toBytes();
+    }
+
+    /**
+     * How the impersonator asks.
+     */
+    public enum Path
+    {
+        /** The query engine switches the identity itself. */
+        NATIVE(0),
+        /** A session property names the target. */
+        PROPERTY(1);
+
+        private final int code;
+
+        Path(int code)
+        {
+            this.code = code;
+        }
+    }
+}

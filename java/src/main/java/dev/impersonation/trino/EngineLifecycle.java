@@ -1,0 +1,63 @@
+package dev.impersonation.trino;
+
+import dev.impersonation.engine.Engine;
+
+import java.util.concurrent.atomic.AtomicBoolean;
+
+import static java.util.Objects.requireNonNull;
+
+/**
+ * An engine together with what runs as long as it is open. Closing it twice does no harm.
+ */
+final class EngineLifecycle
+        implements AutoCloseable
+{
+    private final Engine engine;
+    private final EngineLogPump logPump;
+    private final Thread exitHook;
+    private final AtomicBoolean closed = new AtomicBoolean();
+
+    private EngineLifecycle(Engine engine, EngineLogPump logPump)
+    {
+        this.engine = requireNonNull(engine, "engine is null");
+        this.logPump = requireNonNull(logPump, "logPump is null");
+        exitHook = new Thread(this::closeOnce, "immuta-impersonation-exit");
+    }
+
+    /**
+     * @param closeAtExit for a server that ends without telling its access controls; the last audit lines must be written all the same
+     */
+    static EngineLifecycle start(Engine engine, boolean closeAtExit)
+    {
+        EngineLifecycle lifecycle = new EngineLifecycle(engine, new EngineLogPump(engine));
+        if (closeAtExit) {
+            Runtime.getRuntime().addShutdownHook(lifecycle.exitHook);
+        }
+        return lifecycle;
+    }
+
+    Engine getEngine()
+    {
+        return engine;
+    }
+
+    @Override
+    public void close()
+    {
+        try {
+            Runtime.getRuntime().removeShutdownHook(exitHook);
+        }
+        catch (IllegalStateException e) {
+            // The JVM is on its way down and runs the hook itself.
+        }
+        closeOnce();
+    }
+
+    private void closeOnce()
+    {
+        if (closed.compareAndSet(false, true)) {
+            logPump.close();
+            engine.close();
+        }
+    }
+}

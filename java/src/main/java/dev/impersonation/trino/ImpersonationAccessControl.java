@@ -1,0 +1,137 @@
+package dev.impersonation.trino;
+
+import io.trino.spi.security.Identity;
+import io.trino.spi.security.SystemAccessControl;
+import io.trino.spi.security.SystemSecurityContext;
+
+import java.lang.reflect.InvocationHandler;
+import java.lang.reflect.Method;
+import java.lang.reflect.Modifier;
+import java.lang.reflect.Proxy;
+import java.security.Principal;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+import static java.util.Objects.requireNonNull;
+
+/**
+ * Decides on impersonation and leaves all other questions to the delegate.
+ * <p>
+ * A proxy over the interface of the running server: no class could implement the interfaces of all servers, because the newer ones refuse a control that has a
+ * method of the older ones. So a method that a later server adds reaches the delegate, too.
+ */
+final class ImpersonationAccessControl
+        implements InvocationHandler
+{
+    private final Class<? extends SystemAccessControl> type;
+    private final SystemAccessControl delegate;
+    private final ImpersonationCheck check;
+    private final EngineLifecycle engine;
+    private final Map<Method, Handler> handlers;
+
+    private ImpersonationAccessControl(Class<? extends SystemAccessControl> type, SystemAccessControl delegate, ImpersonationCheck check, EngineLifecycle engine)
+    {
+        this.type = requireNonNull(type, "type is null");
+        this.delegate = requireNonNull(delegate, "delegate is null");
+        this.check = requireNonNull(check, "check is null");
+        this.engine = requireNonNull(engine, "engine is null");
+        Map<Method, Handler> handlers = new HashMap<>();
+        for (Method method : type.getMethods()) {
+            if (!Modifier.isStatic(method.getModifiers())) {
+                handlers.put(method, handler(method));
+            }
+        }
+        this.handlers = handlers;
+    }
+
+    /**
+     * @param type the interface of the running server
+     */
+    static <T extends SystemAccessControl> T create(Class<T> type, SystemAccessControl delegate, ImpersonationCheck check, EngineLifecycle engine)
+    {
+        InvocationHandler handler = new ImpersonationAccessControl(type, delegate, check, engine);
+        return type.cast(Proxy.newProxyInstance(ImpersonationAccessControl.class.getClassLoader(), new Class<?>[] {type}, handler));
+    }
+
+    @Override
+    public Object invoke(Object proxy, Method method, Object[] arguments)
+            throws Throwable
+    {
+        Handler handler = handlers.get(method);
+        if (handler != null) {
+            return handler.invoke(proxy, arguments);
+        }
+        return switch (method.getName()) {
+            case "equals" -> proxy == arguments[0];
+            case "hashCode" -> System.identityHashCode(proxy);
+            case "toString" -> "%s over %s".formatted(ImpersonationAccessControlFactory.NAME, delegate);
+            default -> throw new IllegalStateException("Unexpected method: " + method);
+        };
+    }
+
+    void shutdown()
+    {
+        try {
+            engine.close();
+        }
+        finally {
+            Forwarder.shutdown(type, delegate);
+        }
+    }
+
+    private Handler handler(Method method)
+    {
+        if (Forwarder.isShutdown(method)) {
+            return (proxy, arguments) -> {
+                shutdown();
+                return null;
+            };
+        }
+        List<Class<?>> parameters = List.of(method.getParameterTypes());
+        switch (method.getName()) {
+            case "checkCanImpersonateUser":
+                if (parameters.equals(List.of(Identity.class, String.class))) {
+                    return (proxy, arguments) -> {
+                        check.check((Identity) arguments[0], (String) arguments[1]);
+                        return null;
+                    };
+                }
+                if (parameters.equals(List.of(SystemSecurityContext.class, String.class))) {
+                    return (proxy, arguments) -> {
+                        check.check(((SystemSecurityContext) arguments[0]).getIdentity(), (String) arguments[1]);
+                        return null;
+                    };
+                }
+                // Not to the delegate, which might allow it. The default of a new form calls the old one, which is ours, or denies.
+                return (proxy, arguments) -> InvocationHandler.invokeDefault(proxy, method, arguments);
+            case "checkCanSetUser":
+                return (proxy, arguments) -> {
+                    check.userSet(principal(arguments[0]));
+                    return null;
+                };
+            case "checkCanExecuteQuery":
+                Forwarder executeQuery = new Forwarder(method, delegate);
+                return (proxy, arguments) -> {
+                    check.requestEnded();
+                    return executeQuery.invoke(arguments);
+                };
+            default:
+                Forwarder forwarder = new Forwarder(method, delegate);
+                return (proxy, arguments) -> forwarder.invoke(arguments);
+        }
+    }
+
+    @SuppressWarnings("unchecked")
+    private static Optional<Principal> principal(Object argument)
+    {
+        return (Optional<Principal>) argument;
+    }
+
+    private interface Handler
+    {
+        Object invoke(Object proxy, Object[] arguments)
+                throws Throwable;
+    }
+}

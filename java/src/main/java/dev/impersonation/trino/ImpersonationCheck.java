@@ -1,0 +1,95 @@
+package dev.impersonation.trino;
+
+import dev.impersonation.engine.Decision;
+import dev.impersonation.engine.EngineException;
+import dev.impersonation.engine.Request;
+import io.trino.spi.security.AccessDeniedException;
+import io.trino.spi.security.Identity;
+
+import java.security.Principal;
+import java.util.Optional;
+import java.util.function.Function;
+import java.util.logging.Level;
+import java.util.logging.Logger;
+
+import static dev.impersonation.engine.Request.Path.NATIVE;
+import static io.trino.spi.security.AccessDeniedException.denyImpersonateUser;
+import static java.util.Objects.requireNonNull;
+
+/**
+ * Answers Trino's question whether one user may act as another. Returning means yes; whatever goes wrong is a no.
+ */
+final class ImpersonationCheck
+{
+    private static final Logger log = Logger.getLogger(ImpersonationCheck.class.getName());
+
+    private final Function<Request, Decision> engine;
+    private final ChainedImpersonationDetector chains = new ChainedImpersonationDetector();
+
+    ImpersonationCheck(Function<Request, Decision> engine)
+    {
+        this.engine = requireNonNull(engine, "engine is null");
+    }
+
+    void userSet(Optional<Principal> principal)
+    {
+        chains.userSet(principal);
+    }
+
+    void requestEnded()
+    {
+        chains.requestEnded();
+    }
+
+    /**
+     * @throws AccessDeniedException unless the engine says yes
+     */
+    void check(Identity impersonator, String target)
+    {
+        Decision decision;
+        try {
+            decision = requireNonNull(engine.apply(request(impersonator, target)), "decision is null");
+        }
+        catch (Throwable e) {
+            chains.denied();
+            throw failed(impersonator, target, e);
+        }
+        if (!decision.allowed()) {
+            chains.denied();
+            denyImpersonateUser(impersonator.getUser(), target, decision.reason().sentence());
+        }
+        chains.allowed(impersonator, target);
+    }
+
+    private Request request(Identity impersonator, String target)
+    {
+        return new Request(
+                NATIVE,
+                chains.isChained(impersonator),
+                impersonator.getUser(),
+                target,
+                impersonator.getPrincipal().map(Principal::getName),
+                impersonator.getGroups());
+    }
+
+    private static AccessDeniedException failed(Identity impersonator, String target, Throwable failure)
+    {
+        EngineException.Code code = EngineException.Code.INTERNAL;
+        if (failure instanceof EngineException engineFailure) {
+            code = engineFailure.getCode();
+        }
+        // Without the names: they come from outside and may hold line breaks.
+        log.log(Level.SEVERE, "The impersonation check failed (%s)".formatted(code), failure);
+        String user = null;
+        if (impersonator != null) {
+            user = impersonator.getUser();
+        }
+        try {
+            denyImpersonateUser(user, target, "the impersonation check failed (%s); nobody is let in until it works again, see the server log".formatted(code));
+        }
+        catch (AccessDeniedException e) {
+            return e;
+        }
+        throw new IllegalStateException("Trino's denial does not deny");
+    }
+}

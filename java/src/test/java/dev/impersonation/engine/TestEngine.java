@@ -1,0 +1,222 @@
+package dev.impersonation.engine;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import dev.impersonation.testing.TestingConfiguration;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.MethodSource;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.stream.Stream;
+
+import static dev.impersonation.engine.EngineException.Code.CLOSED;
+import static dev.impersonation.engine.EngineException.Code.INVALID_CONFIGURATION;
+import static dev.impersonation.engine.Request.Path.NATIVE;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+final class TestEngine
+{
+    private static final Request SVC_AS_BOB = new Request(NATIVE, false, "svc", "bob", Optional.of("svc"), Set.of());
+
+    @TempDir
+    private Path directory;
+
+    @ParameterizedTest
+    @MethodSource
+    void testGoldenDecisions(JsonNode golden)
+            throws IOException
+    {
+        TestingConfiguration configuration = new TestingConfiguration(directory, golden.get("policy").toString());
+        golden.path("properties").fields().forEachRemaining(property -> configuration.with(property.getKey(), property.getValue().asText()));
+        try (Engine engine = Engine.open(configuration.properties())) {
+            for (JsonNode check : golden.get("checks")) {
+                assertThat(engine.check(GoldenCases.request(check)).reason().name())
+                        .describedAs("%s: %s", golden.get("name").asText(), check)
+                        .isEqualTo(check.get("reason").asText());
+            }
+        }
+    }
+
+    static Stream<JsonNode> testGoldenDecisions()
+    {
+        return GoldenCases.read("decisions.json");
+    }
+
+    @Test
+    void testAllowedAndReasonAgree()
+            throws IOException
+    {
+        try (Engine engine = Engine.open(new TestingConfiguration(directory).properties())) {
+            Decision allowed = engine.check(SVC_AS_BOB);
+            assertThat(allowed.allowed()).isTrue();
+            assertThat(allowed.reason().name()).isEqualTo("permission");
+            Decision denied = engine.check(new Request(NATIVE, false, "svc", "carol", Optional.empty(), Set.of()));
+            assertThat(denied.allowed()).isFalse();
+            assertThat(denied.reason().name()).isEqualTo("target-disabled");
+        }
+    }
+
+    @ParameterizedTest(name = "[{index}]")
+    @CsvSource({"'\0'", "'a\r\nb'", "'\ud800'", "'svc\udfff'", "''", "'\u007f'"})
+    void testNamesThatCannotBe(String name)
+            throws IOException
+    {
+        try (Engine engine = Engine.open(new TestingConfiguration(directory).with("immuta.user.admin", "svc\\?|root").properties())) {
+            assertThat(engine.check(new Request(NATIVE, false, name, "bob", Optional.empty(), Set.of())).reason().name()).isEqualTo("invalid-name");
+            assertThat(engine.check(new Request(NATIVE, false, "svc", name, Optional.empty(), Set.of())).reason().name()).isEqualTo("invalid-name");
+        }
+    }
+
+    @Test
+    void testNameOf64Kibibytes()
+            throws IOException
+    {
+        try (Engine engine = Engine.open(new TestingConfiguration(directory).properties())) {
+            assertThat(engine.check(new Request(NATIVE, false, "svc", "b".repeat(64 * 1024), Optional.empty(), Set.of())).reason().name()).isEqualTo("invalid-name");
+        }
+    }
+
+    @Test
+    void testEveryProblemIsALineWithTheProperty()
+    {
+        assertThatThrownBy(() -> Engine.open(Map.of(
+                "immuta.user.admin", "(unclosed",
+                "immuta.impersonation.enabled", "perhaps",
+                "immuta.impersonation.polcy-file", "x")))
+                .isInstanceOfSatisfying(EngineException.class, e -> assertThat(e.getCode()).isEqualTo(INVALID_CONFIGURATION))
+                .message()
+                .satisfies(message -> assertThat(message.lines())
+                        .anyMatch(line -> line.startsWith("immuta.user.admin"))
+                        .anyMatch(line -> line.startsWith("immuta.impersonation.enabled"))
+                        .anyMatch(line -> line.startsWith("immuta.impersonation.polcy-file") && line.contains("immuta.impersonation.policy-file"))
+                        .allMatch(line -> line.startsWith("immuta.")));
+    }
+
+    @Test
+    void testMissingPolicyFile()
+            throws IOException
+    {
+        Path missing = directory.resolve("missing.json");
+        assertThatThrownBy(() -> Engine.open(new TestingConfiguration(directory).with("immuta.impersonation.policy-file", missing.toString()).properties()))
+                .isInstanceOf(EngineException.class)
+                .hasMessageStartingWith("immuta.impersonation.policy-file")
+                .hasMessageContaining(missing.toString());
+    }
+
+    @Test
+    void testBrokenPolicyFileNamesTheLine()
+            throws IOException
+    {
+        TestingConfiguration configuration = new TestingConfiguration(directory, "{\"users\": [\n{\"name\": \"svc\"},\n{\"nmae\": \"bob\"}]}");
+        assertThatThrownBy(() -> Engine.open(configuration.properties()))
+                .isInstanceOf(EngineException.class)
+                .hasMessageStartingWith("immuta.impersonation.policy-file")
+                .hasMessageContaining("line 3");
+    }
+
+    @Test
+    void testClosedEngine()
+            throws IOException
+    {
+        Engine engine = Engine.open(new TestingConfiguration(directory).properties());
+        engine.close();
+        engine.close();
+        assertThatThrownBy(() -> engine.check(SVC_AS_BOB))
+                .isInstanceOfSatisfying(EngineException.class, e -> assertThat(e.getCode()).isEqualTo(CLOSED));
+        assertThatThrownBy(engine::drainLog)
+                .isInstanceOfSatisfying(EngineException.class, e -> assertThat(e.getCode()).isEqualTo(CLOSED));
+    }
+
+    @Test
+    void testNulls()
+            throws IOException
+    {
+        assertThatThrownBy(() -> Engine.open(null)).isInstanceOf(NullPointerException.class);
+        try (Engine engine = Engine.open(new TestingConfiguration(directory).properties())) {
+            assertThatThrownBy(() -> engine.check(null)).isInstanceOf(NullPointerException.class).hasMessage("request is null");
+        }
+    }
+
+    @Test
+    void testCloseWritesEveryAuditLine()
+            throws IOException
+    {
+        TestingConfiguration configuration = new TestingConfiguration(directory);
+        try (Engine engine = Engine.open(configuration.properties())) {
+            for (int index = 0; index < 5_000; index++) {
+                engine.check(SVC_AS_BOB);
+            }
+        }
+        assertThat(Files.readAllLines(configuration.auditFile()).stream().filter(line -> line.contains("\"decision\":\"allow\""))).hasSize(5_000);
+    }
+
+    @Test
+    void testWarningsOfTheStart()
+            throws IOException
+    {
+        try (Engine engine = Engine.open(new TestingConfiguration(directory).with("immuta.cache.views.seconds", "60").properties())) {
+            assertThat(engine.drainLog())
+                    .anySatisfy(message -> {
+                        assertThat(message.level()).isEqualTo(LogMessage.Level.WARNING);
+                        assertThat(message.text()).contains("immuta.cache.views.seconds");
+                    });
+            assertThat(engine.drainLog()).isEmpty();
+        }
+    }
+
+    @Test
+    void testClosingWhileOthersCheck()
+            throws Exception
+    {
+        ExecutorService executor = Executors.newFixedThreadPool(4);
+        try {
+            for (int round = 0; round < 20; round++) {
+                Engine engine = Engine.open(new TestingConfiguration(directory).properties());
+                CountDownLatch running = new CountDownLatch(1_000);
+                List<Future<?>> checkers = new ArrayList<>();
+                for (int thread = 0; thread < 4; thread++) {
+                    checkers.add(executor.submit(() -> checkUntilClosed(engine, running)));
+                }
+                running.await();
+                engine.close();
+                for (Future<?> checker : checkers) {
+                    checker.get();
+                }
+            }
+        }
+        finally {
+            executor.shutdownNow();
+        }
+    }
+
+    private static void checkUntilClosed(Engine engine, CountDownLatch running)
+    {
+        try {
+            while (true) {
+                assertThat(engine.check(SVC_AS_BOB).allowed()).isTrue();
+                running.countDown();
+            }
+        }
+        catch (EngineException e) {
+            assertThat(e.getCode()).isEqualTo(CLOSED);
+        }
+        finally {
+            // A checker that fails must not leave the test waiting for it.
+            running.countDown();
+        }
+    }
+}

@@ -1,0 +1,175 @@
+package dev.impersonation.engine;
+
+import dev.impersonation.testing.TestingConfiguration;
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.HexFormat;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.stream.IntStream;
+
+import static dev.impersonation.engine.EngineException.Code.CLOSED;
+import static dev.impersonation.engine.EngineException.Code.INTERNAL;
+import static dev.impersonation.engine.EngineException.Code.INVALID_REQUEST;
+import static dev.impersonation.engine.EngineException.Code.REQUEST_TOO_LARGE;
+import static dev.impersonation.engine.Request.Path.NATIVE;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+/**
+ * What the native functions do when they are called as {@link Engine} never would.
+ */
+final class TestNatives
+{
+    private static final byte[] REQUEST = new Request(NATIVE, false, "svc", "bob", Optional.of("svc"), Set.of("g")).encode();
+
+    @TempDir
+    private Path directory;
+
+    private long handle;
+
+    @BeforeEach
+    void open()
+            throws IOException
+    {
+        NativeLibrary.load();
+        handle = Natives.open(properties(new TestingConfiguration(directory).properties()));
+    }
+
+    @AfterEach
+    void close()
+    {
+        Natives.close(handle);
+    }
+
+    @Test
+    void testAllowAndDeny()
+    {
+        assertThat(Natives.check(handle, REQUEST)).isEqualTo(1);
+        assertThat(Natives.check(handle, new Request(NATIVE, false, "bob", "svc", Optional.empty(), Set.of()).encode())).isEqualTo(21);
+    }
+
+    @Test
+    void testNullArguments()
+    {
+        assertFails(() -> Natives.open(null), INVALID_REQUEST);
+        assertFails(() -> Natives.check(handle, null), INVALID_REQUEST);
+        assertThat(Natives.check(handle, REQUEST)).isEqualTo(1);
+    }
+
+    @Test
+    void testClosedHandle()
+    {
+        Natives.close(handle);
+        assertFails(() -> Natives.check(handle, REQUEST), CLOSED);
+        assertFails(() -> Natives.drainLog(handle), CLOSED);
+        Natives.close(handle);
+    }
+
+    @Test
+    void testNoHandle()
+    {
+        assertFails(() -> Natives.check(0, REQUEST), CLOSED);
+        assertFails(() -> Natives.drainLog(0), CLOSED);
+    }
+
+    @Test
+    void testHandlesAreNotUsedAgain()
+            throws IOException
+    {
+        Natives.close(handle);
+        long next = Natives.open(properties(new TestingConfiguration(directory).properties()));
+        assertThat(next).isNotEqualTo(handle);
+        assertFails(() -> Natives.check(handle, REQUEST), CLOSED);
+        Natives.close(next);
+    }
+
+    @Test
+    void testEveryTruncatedRequest()
+    {
+        for (int length = 0; length < REQUEST.length; length++) {
+            byte[] truncated = Arrays.copyOf(REQUEST, length);
+            assertFails(() -> Natives.check(handle, truncated), INVALID_REQUEST);
+        }
+    }
+
+    @Test
+    void testTrailingByte()
+    {
+        assertFails(() -> Natives.check(handle, Arrays.copyOf(REQUEST, REQUEST.length + 1)), INVALID_REQUEST);
+    }
+
+    @Test
+    void testOversizedRequest()
+    {
+        assertFails(() -> Natives.check(handle, new byte[Request.MAX_SIZE + 1]), REQUEST_TOO_LARGE);
+        assertFails(() -> Natives.check(handle, new byte[Request.MAX_SIZE]), INVALID_REQUEST);
+        assertFails(() -> Natives.check(handle, new byte[64 * Request.MAX_SIZE]), REQUEST_TOO_LARGE);
+    }
+
+    @Test
+    void testLargestRequest()
+    {
+        int overhead = new Request(NATIVE, false, "", "bob", Optional.empty(), Set.of()).encode().length;
+        byte[] largest = new Request(NATIVE, false, "a".repeat(Request.MAX_SIZE - overhead), "bob", Optional.empty(), Set.of()).encode();
+        assertThat(Natives.check(handle, largest)).isEqualTo(17);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"", "00", "00000001", "ffffffff", "000000010000000161", "00000001ffffffff", "0000000000", "0000000100000001ff0000000161"})
+    void testBrokenProperties(String hex)
+    {
+        assertFails(() -> Natives.open(HexFormat.of().parseHex(hex)), INVALID_REQUEST);
+    }
+
+    @ParameterizedTest
+    @CsvSource({"0", "1", "2"})
+    void testPanicBecomesAnException(int kind)
+    {
+        assertFails(() -> BoundaryProbe.panic(kind), INTERNAL);
+        assertThat(Natives.check(handle, REQUEST)).isEqualTo(1);
+    }
+
+    @Test
+    void testPanicKeepsItsText()
+    {
+        assertThatThrownBy(() -> BoundaryProbe.panic(0)).hasMessage("the engine panicked: a plain text");
+        assertThatThrownBy(() -> BoundaryProbe.panic(1)).hasMessage("the engine panicked: a text made at run time");
+        assertThatThrownBy(() -> BoundaryProbe.panic(2)).hasMessage("the engine panicked: no text");
+    }
+
+    @Test
+    void testPanicsOfManyThreads()
+    {
+        IntStream.range(0, 300).parallel().forEach(index -> assertFails(() -> BoundaryProbe.panic(index % 3), INTERNAL));
+    }
+
+    private static byte[] properties(Map<String, String> properties)
+    {
+        long size = Integer.BYTES;
+        for (Map.Entry<String, String> property : properties.entrySet()) {
+            size += MessageWriter.sizeOf(property.getKey()) + MessageWriter.sizeOf(property.getValue());
+        }
+        MessageWriter writer = new MessageWriter((int) size).writeInt(properties.size());
+        properties.forEach((key, value) -> writer.writeString(key).writeString(value));
+        return writer.toBytes();
+    }
+
+    private static void assertFails(ThrowingCallable call, EngineException.Code code)
+    {
+        assertThatThrownBy(call)
+                .isInstanceOfSatisfying(EngineException.class, e -> assertThat(e.getCode()).isEqualTo(code))
+                .message().isNotBlank();
+    }
+}

@@ -1,0 +1,51 @@
+package dev.impersonation.trino;
+
+import io.trino.spi.security.Identity;
+import io.trino.spi.security.SystemAccessControl;
+import io.trino.spi.security.SystemSecurityContext;
+
+import java.util.Set;
+
+import static io.trino.spi.security.AccessDeniedException.denyImpersonateUser;
+
+/**
+ * The interface of servers newer, and older, than the one that the plugin is compiled against.
+ */
+public interface ExtendedSystemAccessControl
+        extends SystemAccessControl
+{
+    void checkCanTravelInTime(SystemSecurityContext context, String table, long version);
+
+    default Set<String> filterTimes(Set<String> times)
+    {
+        return Set.of();
+    }
+
+    default int countTimes()
+    {
+        return 0;
+    }
+
+    default void checkCanExecuteQuery(Identity identity, String queryId) {}
+
+    /**
+     * As up to 426.
+     */
+    default void checkCanImpersonateUser(SystemSecurityContext context, String userName)
+    {
+        denyImpersonateUser(context.getIdentity().getUser(), userName);
+    }
+
+    /**
+     * As no server has it today; the default bridges to the old form.
+     */
+    default void checkCanImpersonateUser(Identity identity, String userName, String reason)
+    {
+        checkCanImpersonateUser(identity, userName);
+    }
+
+    /**
+     * Since 440.
+     */
+    default void shutdown() {}
+}

@@ -1,0 +1,107 @@
+package dev.impersonation.trino;
+
+import io.trino.spi.security.BasicPrincipal;
+import io.trino.spi.security.Identity;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+/**
+ * The sequences of calls that Trino makes on one thread. A step is one of
+ * <pre>
+ * set P U        checkCanSetUser: principal P, user U
+ * ask P A B      checkCanImpersonateUser: A, whose principal is P, as B; allowed
+ * deny P A B     the same; denied
+ * run            checkCanExecuteQuery
+ * </pre>
+ * with - for no principal.
+ */
+final class TestChainedImpersonationDetector
+{
+    @ParameterizedTest(name = "{0}")
+    @CsvSource(delimiter = '|', value = {
+            "nobody impersonates                          | set pA A; run; set pA A; run |",
+            "one step                                     | set pA B; ask pA A B; run | plain",
+            "original user and user differ                | set pA B; ask pA A B; set pA C; ask pA B C; run | plain chained",
+            "back to oneself by way of another            | set pA B; ask pA A B; set pA A; ask pA B A; run | plain chained",
+            "three steps                                  | set pA B; ask pA A B; set pA C; ask pA B C; set pA D; ask pA C D; run | plain chained chained",
+            "only the second step, by the original user   | set pA A; set pA C; ask pA A C; run | plain",
+            "the target itself on the same thread         | set pA B; ask pA A B; run; set pB C; ask pB B C; run | plain plain",
+            "the target itself, no query between          | set pA B; ask pA A B; set pB C; ask pB B C | plain plain",
+            "the same request again, no query between     | set pA B; ask pA A B; set pA B; ask pA A B; set pA C; ask pA B C | plain plain chained",
+            "chain, then the target itself                | set pA B; ask pA A B; set pA C; ask pA B C; set pC D; ask pC C D | plain chained plain",
+            "svc itself between                           | set pA B; ask pA A B; set pA A; run; set pA C; ask pA A C; run | plain plain",
+            "another target by the same user              | set pA B; ask pA A B; set pA C; ask pA A C | plain plain",
+            "denied first step                            | set pA B; deny pA A B; set pA C; ask pA B C | plain plain",
+            "denied second step                           | set pA B; ask pA A B; set pA C; deny pA B C; set pA D; ask pA B D | plain chained plain",
+            "denied, then the target itself               | set pA B; deny pA A B; set pB C; ask pB B C; run | plain plain",
+            "as oneself changes nothing                   | set pA B; ask pA A B; ask pA B B; set pA C; ask pA B C | plain chained chained",
+            "other principal than the request's           | set pA B; ask pA A B; ask pB B C | plain plain",
+            "query of a UI request does not follow        | set pA B; ask pA A B; set pD D; set pA A; run | plain",
+            "no principals, one request                   | set - B; ask - A B; set - C; ask - B C; run | plain chained",
+            "no principals, two requests                  | set - B; ask - A B; run; set - C; ask - B C; run | plain plain",
+            "principal only in the second request         | set - B; ask - A B; set pB C; ask pB B C | plain plain",
+            "names differ in case                         | set pA B; ask pA A B; set pA C; ask pA b C | plain plain",
+    })
+    void testSequence(String name, String steps, String expected)
+    {
+        ChainedImpersonationDetector detector = new ChainedImpersonationDetector();
+        List<String> seen = new ArrayList<>();
+        for (String step : steps.split(";")) {
+            String[] words = step.trim().split(" ");
+            switch (words[0]) {
+                case "set" -> detector.userSet(identity(words[1], words[2]).getPrincipal());
+                case "run" -> detector.requestEnded();
+                case "ask", "deny" -> {
+                    Identity impersonator = identity(words[1], words[2]);
+                    seen.add(detector.isChained(impersonator) ? "chained" : "plain");
+                    if (words[0].equals("ask")) {
+                        detector.allowed(impersonator, words[3]);
+                    }
+                    else {
+                        detector.denied();
+                    }
+                }
+                default -> throw new AssertionError(step);
+            }
+        }
+        assertThat(String.join(" ", seen)).isEqualTo(Optional.ofNullable(expected).orElse(""));
+    }
+
+    @Test
+    void testThreadsDoNotSeeEachOther()
+            throws InterruptedException
+    {
+        ChainedImpersonationDetector detector = new ChainedImpersonationDetector();
+        detector.allowed(identity("pA", "A"), "B");
+        List<Boolean> chained = new ArrayList<>();
+        Thread other = new Thread(() -> chained.add(detector.isChained(identity("pA", "B"))));
+        other.start();
+        other.join();
+        assertThat(chained).containsExactly(false);
+        assertThat(detector.isChained(identity("pA", "B"))).isTrue();
+    }
+
+    @Test
+    void testControlsDoNotSeeEachOther()
+    {
+        ChainedImpersonationDetector detector = new ChainedImpersonationDetector();
+        detector.allowed(identity("pA", "A"), "B");
+        assertThat(new ChainedImpersonationDetector().isChained(identity("pA", "B"))).isFalse();
+    }
+
+    private static Identity identity(String principal, String user)
+    {
+        Identity.Builder identity = Identity.forUser(user);
+        if (!principal.equals("-")) {
+            identity.withPrincipal(new BasicPrincipal(principal));
+        }
+        return identity.build();
+    }
+}

@@ -1,0 +1,229 @@
+package dev.impersonation.trino;
+
+import dev.impersonation.engine.Decision;
+import dev.impersonation.engine.Engine;
+import dev.impersonation.engine.Reason;
+import dev.impersonation.testing.TestingConfiguration;
+import io.trino.spi.QueryId;
+import io.trino.spi.connector.CatalogSchemaName;
+import io.trino.spi.connector.CatalogSchemaRoutineName;
+import io.trino.spi.connector.CatalogSchemaTableName;
+import io.trino.spi.connector.SchemaTableName;
+import io.trino.spi.security.AccessDeniedException;
+import io.trino.spi.security.Identity;
+import io.trino.spi.security.PrincipalType;
+import io.trino.spi.security.Privilege;
+import io.trino.spi.security.SystemAccessControl;
+import io.trino.spi.security.SystemSecurityContext;
+import io.trino.spi.security.TrinoPrincipal;
+import io.trino.spi.type.Type;
+import io.trino.spi.type.VarcharType;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+import java.io.IOException;
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Method;
+import java.nio.file.Path;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collection;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.stream.Stream;
+
+import static io.trino.spi.security.PrincipalType.USER;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.catchThrowable;
+
+final class TestImpersonationAccessControl
+{
+    private static final Set<String> OWNED = Set.of("checkCanImpersonateUser", "checkCanSetUser", "shutdown");
+    private static final Identity SVC = Identity.ofUser("svc");
+    private static final SystemSecurityContext CONTEXT = new SystemSecurityContext(SVC, QueryId.valueOf("query"), Instant.EPOCH);
+    private static final Map<Class<?>, Object> ARGUMENTS = Map.ofEntries(
+            Map.entry(boolean.class, true),
+            Map.entry(long.class, 7L),
+            Map.entry(String.class, "text"),
+            Map.entry(Identity.class, SVC),
+            Map.entry(SystemSecurityContext.class, CONTEXT),
+            Map.entry(Set.class, Set.of("element")),
+            Map.entry(List.class, List.of("element")),
+            Map.entry(Collection.class, List.of("element")),
+            Map.entry(Map.class, Map.of("key", "value")),
+            Map.entry(Optional.class, Optional.of("value")),
+            Map.entry(CatalogSchemaName.class, new CatalogSchemaName("catalog", "schema")),
+            Map.entry(CatalogSchemaTableName.class, new CatalogSchemaTableName("catalog", new SchemaTableName("schema", "table"))),
+            Map.entry(CatalogSchemaRoutineName.class, new CatalogSchemaRoutineName("catalog", "schema", "routine")),
+            Map.entry(TrinoPrincipal.class, new TrinoPrincipal(USER, "user")),
+            Map.entry(PrincipalType.class, USER),
+            Map.entry(Privilege.class, Privilege.SELECT),
+            Map.entry(Type.class, VarcharType.VARCHAR));
+
+    @TempDir
+    private Path directory;
+
+    private final RecordingAccessControl delegate = new RecordingAccessControl();
+    private CapturedLog log;
+    private EngineLifecycle engine;
+    private ExtendedSystemAccessControl control;
+
+    @BeforeEach
+    void start()
+            throws IOException
+    {
+        log = new CapturedLog(ImpersonationCheck.class);
+        engine = EngineLifecycle.start(Engine.open(new TestingConfiguration(directory).properties()), false);
+        control = create(new ImpersonationCheck(engine.getEngine()::check));
+    }
+
+    @AfterEach
+    void stop()
+    {
+        engine.close();
+        log.close();
+    }
+
+    @ParameterizedTest
+    @MethodSource("forwardedMethods")
+    void testMethodIsForwarded(Method method)
+            throws Exception
+    {
+        Object[] arguments = arguments(method);
+        Object answer = method.invoke(control, arguments);
+        assertThat(delegate.calls()).hasSize(1);
+        RecordingAccessControl.Call call = delegate.calls().get(0);
+        assertThat(call.method()).isEqualTo(method);
+        assertThat(call.arguments()).hasSameSizeAs(arguments);
+        for (int index = 0; index < arguments.length; index++) {
+            assertThat(call.arguments().get(index)).isSameAs(arguments[index]);
+        }
+        assertThat(answer).isEqualTo(delegate.lastAnswer());
+        if (!method.getReturnType().isPrimitive()) {
+            assertThat(answer).isNotNull().isSameAs(delegate.lastAnswer());
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("forwardedMethods")
+    void testDenialOfTheDelegateIsPassedThrough(Method method)
+    {
+        for (Throwable failure : List.of(new AccessDeniedException("no"), new IllegalStateException("broken"), new StackOverflowError())) {
+            delegate.failWith(failure);
+            Throwable seen = catchThrowable(() -> method.invoke(control, arguments(method)));
+            assertThat(seen).isInstanceOf(InvocationTargetException.class);
+            assertThat(seen.getCause()).isSameAs(failure);
+        }
+    }
+
+    static Stream<Method> forwardedMethods()
+    {
+        return Arrays.stream(ExtendedSystemAccessControl.class.getMethods()).filter(method -> !OWNED.contains(method.getName()));
+    }
+
+    @Test
+    void testEveryMethodOfTheServerIsCovered()
+    {
+        long ofServer = Arrays.stream(SystemAccessControl.class.getMethods()).filter(method -> !OWNED.contains(method.getName())).count();
+        assertThat(forwardedMethods().filter(method -> method.getDeclaringClass() == SystemAccessControl.class)).hasSize((int) ofServer);
+        assertThat(ofServer).isGreaterThan(70);
+        assertThat(forwardedMethods().map(Method::getName))
+                .contains("getEventListeners", "checkCanTravelInTime", "filterTimes", "countTimes", "checkCanSelectFromColumns", "getRowFilters");
+    }
+
+    @SuppressWarnings("deprecation")
+    @Test
+    void testOwnedMethodsDoNotReachTheDelegate()
+    {
+        control.checkCanSetUser(Optional.empty(), "svc");
+        control.checkCanImpersonateUser(SVC, "bob");
+        control.checkCanImpersonateUser(CONTEXT, "bob");
+        control.checkCanImpersonateUser(SVC, "bob", "a form that nobody knows");
+        assertThat(delegate.calls()).isEmpty();
+    }
+
+    @Test
+    void testDelegateThatAllowsImpersonationIsNotAsked()
+    {
+        List<Throwable> denials = List.of(
+                catchThrowable(() -> control.checkCanImpersonateUser(Identity.ofUser("bob"), "svc")),
+                catchThrowable(() -> control.checkCanImpersonateUser(new SystemSecurityContext(Identity.ofUser("bob"), CONTEXT.getQueryId(), Instant.EPOCH), "svc")),
+                catchThrowable(() -> control.checkCanImpersonateUser(Identity.ofUser("bob"), "svc", "a form that nobody knows")));
+        assertThat(denials).hasSize(3).allSatisfy(denial -> assertThat(denial)
+                .isInstanceOf(AccessDeniedException.class)
+                .hasMessageStartingWith("Access Denied: User bob cannot impersonate user svc: "));
+        assertThat(delegate.calls()).isEmpty();
+    }
+
+    @Test
+    void testShutdownClosesTheEngineAndThenTheDelegate()
+    {
+        control.shutdown();
+        assertThat(delegate.methods()).containsExactly("shutdown");
+        assertThatThrownBy(() -> control.checkCanImpersonateUser(SVC, "bob"))
+                .isInstanceOf(AccessDeniedException.class)
+                .hasMessage("Access Denied: User svc cannot impersonate user bob: " +
+                        "the impersonation check failed (CLOSED); nobody is let in until it works again, see the server log");
+    }
+
+    @Test
+    void testShutdownOfTheDelegateMayFail()
+    {
+        delegate.failWith(new IllegalStateException("broken"));
+        assertThatThrownBy(control::shutdown).isInstanceOf(IllegalStateException.class).hasMessage("broken");
+        assertThatThrownBy(() -> control.checkCanImpersonateUser(SVC, "bob")).hasMessageContaining("(CLOSED)");
+    }
+
+    @Test
+    void testMethodsOfObject()
+            throws IOException
+    {
+        ExtendedSystemAccessControl other = create(new ImpersonationCheck(request -> new Decision(true, new Reason(4, "self", ""))));
+        assertThat(control).isEqualTo(control).isNotEqualTo(other).hasSameHashCodeAs(control).hasToString("immuta over recording");
+        assertThat(control.equals(null)).isFalse();
+        assertThat(delegate.calls()).isEmpty();
+    }
+
+    @Test
+    void testChainEndsWithTheRequest()
+    {
+        List<Boolean> chained = new ArrayList<>();
+        ExtendedSystemAccessControl control = create(new ImpersonationCheck(request -> {
+            chained.add(request.chained());
+            return new Decision(true, new Reason(1, "permission", ""));
+        }));
+        Identity alice = Identity.ofUser("alice");
+        control.checkCanImpersonateUser(SVC, "alice");
+        control.checkCanImpersonateUser(alice, "bob");
+        control.checkCanExecuteQuery(SVC);
+        control.checkCanImpersonateUser(SVC, "alice");
+        control.checkCanExecuteQuery(SVC, "a form that nobody knows");
+        control.checkCanImpersonateUser(alice, "bob");
+        assertThat(chained).containsExactly(false, true, false, false);
+        assertThat(delegate.methods()).containsExactly("checkCanExecuteQuery", "checkCanExecuteQuery");
+    }
+
+    private ExtendedSystemAccessControl create(ImpersonationCheck check)
+    {
+        return ImpersonationAccessControl.create(
+                ExtendedSystemAccessControl.class,
+                RecordingAccessControl.create(ExtendedSystemAccessControl.class, delegate),
+                check,
+                engine);
+    }
+
+    private static Object[] arguments(Method method)
+    {
+        return Arrays.stream(method.getParameterTypes())
+                .map(type -> Optional.ofNullable(ARGUMENTS.get(type)).orElseThrow(() -> new AssertionError("No argument of " + type)))
+                .toArray();
+    }
+}
