@@ -12,6 +12,7 @@ from .server import Configuration, TrinoServer, properties_text
 
 RULES = {
     "catalogs": [{"allow": "all"}],
+    "schemas": [{"owner": False}],
     # The delegate's own rules on impersonation would let everybody be everybody; they must have no say.
     "impersonation": [{"new_user": ".*"}],
     "tables": [

@@ -18,10 +18,10 @@ FILE_RULES = {
     "impersonation": [{"new_user": "alice|bob|carol"}],
     "tables": [{"user": "alice", "table": "region", "privileges": []}, {"privileges": ["SELECT", "OWNERSHIP"]}],
 }
+READ_ONLY = properties_text({"access-control.name": "read-only"})
 CONTROLS = {
-    "etc/first.properties": control_text(),
+    "etc/first.properties": control_text(**{"immuta.delegate.config-file": "etc/read-only.properties"}),
     "etc/second.properties": control_text(SECOND_POLICY, **{"immuta.impersonation.audit.file": SECOND_AUDIT}),
-    "etc/read-only.properties": properties_text({"access-control.name": "read-only"}),
     "etc/file.properties": properties_text({"access-control.name": "file", "security.config-file": "etc/rules.json"}),
 }
 
@@ -31,6 +31,7 @@ def server(start_server: ServerMaker) -> TrinoServer:
     people = [service("svc"), person("alice"), person("dave")]
     files = {
         **CONTROLS,
+        "etc/read-only.properties": READ_ONLY,
         "etc/rules.json": json.dumps(FILE_RULES),
         POLICY_FILE: policy_text([*people, person("bob")]),
         SECOND_POLICY: policy_text([*people, person("carol")]),
@@ -70,7 +71,7 @@ def test_another_control_can_refuse_what_ours_allow(session: HttpSession) -> Non
     assert answer == Answer(error="Access Denied: User svc cannot impersonate user dave")
 
 
-def test_the_read_only_control_still_forbids_writing(session: HttpSession) -> None:
+def test_the_read_only_delegate_of_one_forbids_writing_for_all(session: HttpSession) -> None:
     answer = session.as_user("alice").run("CREATE TABLE memory.default.t AS SELECT 1 AS one")
     assert str(answer.error).startswith("Access Denied: Cannot create table")
 
@@ -79,3 +80,28 @@ def test_the_file_control_still_decides_for_the_target(session: HttpSession) -> 
     denied = session.as_user("alice").run("SELECT * FROM tpch.tiny.region")
     assert denied == Answer(error="Access Denied: Cannot select from table tpch.tiny.region")
     assert session.as_user("alice").run("SELECT count(*) FROM tpch.tiny.nation") == Answer(value="25")
+
+
+@pytest.fixture(scope="module")
+def beside_read_only(start_server: ServerMaker) -> TrinoServer:
+    files = {
+        "etc/ours.properties": control_text(),
+        "etc/read-only.properties": READ_ONLY,
+        POLICY_FILE: policy_text([service("svc"), person("alice")]),
+    }
+    config = {"access-control.config-files": "etc/ours.properties,etc/read-only.properties"}
+    return start_server("beside-read-only", Configuration(files, ["svc"], config))
+
+
+def test_the_read_only_control_beside_ours_vetoes_every_impersonation(beside_read_only: TrinoServer) -> None:
+    audit = AuditFile(beside_read_only.file(AUDIT_FILE))
+    answer = HttpSession(beside_read_only, "svc").as_user("alice").run(CURRENT_USER)
+    assert answer == Answer(error="Access Denied: User svc cannot impersonate user alice")
+    assert audit.wait_for("svc", "alice")["decision"] == "allow"
+
+
+def test_the_read_only_control_beside_ours_forbids_writing(beside_read_only: TrinoServer) -> None:
+    session = HttpSession(beside_read_only, "svc")
+    assert session.run("SELECT count(*) FROM tpch.tiny.nation") == Answer(value="25")
+    answer = session.run("CREATE TABLE memory.default.t AS SELECT 1 AS one")
+    assert str(answer.error).startswith("Access Denied: Cannot create table")
