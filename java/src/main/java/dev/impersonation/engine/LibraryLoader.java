@@ -121,7 +121,8 @@ record LibraryLoader(
             systemLoad.accept(library.toString());
         }
         catch (UnsatisfiedLinkError e) {
-            String message = String.valueOf(e.getMessage());
+            // The JVM and the system each put the path in front of what they say.
+            String message = String.valueOf(e.getMessage()).replace(library + ": ", "");
             if (message.contains("failed to map segment") || mounts.isNoexec(library)) {
                 throw unavailable("%s is on a file system that is mounted noexec (%s); set -Djava.io.tmpdir to a directory on another one".formatted(description, message), e);
             }

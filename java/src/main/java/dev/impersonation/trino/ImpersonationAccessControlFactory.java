@@ -50,27 +50,30 @@ public final class ImpersonationAccessControlFactory
         EngineLifecycle engine = null;
         SystemAccessControl delegate = null;
         try {
-            engine = EngineLifecycle.start(Engine.open(config), !Forwarder.hasShutdown(SystemAccessControl.class));
+            try {
+                engine = EngineLifecycle.start(Engine.open(config), !Forwarder.hasShutdown(SystemAccessControl.class));
+            }
+            catch (EngineException e) {
+                problems.add(e);
+            }
+            try {
+                delegate = delegateLoader.load(Optional.ofNullable(config.get(DELEGATE_PROPERTY)));
+            }
+            catch (DelegateException e) {
+                problems.add(e);
+            }
+            if (!problems.isEmpty()) {
+                throw new StartFailure(problems);
+            }
+            return ImpersonationAccessControl.create(SystemAccessControl.class, delegate, new ImpersonationCheck(engine.getEngine()::check), engine);
         }
-        catch (EngineException e) {
-            problems.add(e);
+        catch (Throwable e) {
+            closeAll(engine, delegate, e);
+            throw e;
         }
-        try {
-            delegate = delegateLoader.load(Optional.ofNullable(config.get(DELEGATE_PROPERTY)));
-        }
-        catch (DelegateException e) {
-            problems.add(e);
-        }
-
-        if (!problems.isEmpty()) {
-            StartFailure failure = new StartFailure(problems);
-            closeAll(engine, delegate, failure);
-            throw failure;
-        }
-        return ImpersonationAccessControl.create(SystemAccessControl.class, delegate, new ImpersonationCheck(engine.getEngine()::check), engine);
     }
 
-    private static void closeAll(EngineLifecycle engine, SystemAccessControl delegate, StartFailure failure)
+    private static void closeAll(EngineLifecycle engine, SystemAccessControl delegate, Throwable failure)
     {
         if (engine != null) {
             try {
