@@ -5,13 +5,25 @@ use std::fmt;
 
 use jiff::Timestamp;
 use serde::Deserialize;
-use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserializer, Error as _, Visitor};
+use serde_json::value::RawValue;
+use thiserror::Error;
 
 use crate::name::{self, Folding};
 use crate::scope::{Scope, ScopeEntry};
 
 /// The permission that lets its holder impersonate, by exactly this name.
 pub const IMPERSONATE_USER: &str = "IMPERSONATE_USER";
+
+/// Why a text is not a policy.
+#[derive(Debug, PartialEq, Eq, Error)]
+#[error("line {line}: {problem}")]
+pub struct PolicyError {
+    /// Where, counted from 1. For a mistake in an entry as a whole, the line on which it begins.
+    pub line: usize,
+    /// What is wrong.
+    pub problem: String,
+}
 
 /// What the permission source knows of a user.
 #[derive(Debug, Default)]
@@ -45,12 +57,43 @@ impl Policy {
     /// # Errors
     ///
     /// Broken JSON, unknown keys, wrong types, duplicate users, names that no user can have, refused
-    /// patterns; the error names the line.
-    pub fn parse(json: &[u8], folding: Folding) -> Result<Self, serde_json::Error> {
-        let mut deserializer = serde_json::Deserializer::from_slice(json);
-        let policy = PolicySeed(folding).deserialize(&mut deserializer)?;
-        deserializer.end()?;
-        Ok(policy)
+    /// patterns.
+    pub fn parse(json: &[u8], folding: Folding) -> Result<Self, PolicyError> {
+        let text = std::str::from_utf8(json).map_err(|error| PolicyError {
+            line: line_of(json, error.valid_up_to()),
+            problem: "the file is not UTF-8".to_owned(),
+        })?;
+        let start = text.len() - text.trim_start().len();
+        let file: PolicyFile<'_> = Entry {
+            json: text,
+            text: &text[start..],
+        }
+        .read()?;
+        let mut users = HashMap::with_capacity(file.users.len());
+        for raw in &file.users {
+            let entry = Entry {
+                json: text,
+                text: raw.get(),
+            };
+            let user: UserEntry = entry.read()?;
+            let folded = folding.fold(&user.name).into_owned();
+            if users.contains_key(&folded) {
+                let problem = format!("the user \"{}\" is there twice", user.name);
+                return Err(entry.error(1, problem));
+            }
+            users.insert(folded, user.into());
+        }
+        let mut scopes = Vec::with_capacity(file.scopes.len());
+        for raw in &file.scopes {
+            let entry = Entry {
+                json: text,
+                text: raw.get(),
+            };
+            let scope = Scope::new(&entry.read::<ScopeEntry>()?, folding)
+                .map_err(|error| entry.error(1, error.to_string()))?;
+            scopes.push(scope);
+        }
+        Ok(Policy { users, scopes })
     }
 
     /// The user of this folded name.
@@ -64,9 +107,20 @@ impl Policy {
     }
 }
 
+/// The entries stay text at first: read one by one, each knows the line on which it begins.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PolicyFile<'a> {
+    #[serde(borrow, default)]
+    users: Vec<&'a RawValue>,
+    #[serde(borrow, default)]
+    scopes: Vec<&'a RawValue>,
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct UserEntry {
+    #[serde(deserialize_with = "user_name")]
     name: String,
     #[serde(default)]
     permissions: Vec<String>,
@@ -74,140 +128,109 @@ struct UserEntry {
     groups: Vec<String>,
     #[serde(default)]
     disabled: bool,
-    expires: Option<String>,
+    #[serde(default, deserialize_with = "expiry")]
+    expires: Option<Timestamp>,
 }
 
-impl UserEntry {
-    fn into_user(self) -> Result<User, String> {
-        let expires = self
-            .expires
-            .map(|text| {
-                text.parse().map_err(|_| {
-                    format!("user \"{}\": expires \"{text}\" is not a time such as 2027-01-31T00:00:00Z", self.name)
-                })
-            })
-            .transpose()?;
-        Ok(User {
-            may_impersonate: self.permissions.iter().any(|held| held == IMPERSONATE_USER),
-            groups: self.groups,
-            disabled: self.disabled,
-            expires,
+impl From<UserEntry> for User {
+    fn from(entry: UserEntry) -> Self {
+        User {
+            may_impersonate: entry
+                .permissions
+                .iter()
+                .any(|held| held == IMPERSONATE_USER),
+            groups: entry.groups,
+            disabled: entry.disabled,
+            expires: entry.expires,
+        }
+    }
+}
+
+fn user_name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    checked(deserializer, |text| {
+        if name::is_valid(text) {
+            Ok(text.to_owned())
+        } else {
+            Err(format!(
+                "the user name {text:?} is empty, over {} bytes, or has control characters",
+                name::MAX_BYTES
+            ))
+        }
+    })
+}
+
+fn expiry<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
+    checked(deserializer, |text| {
+        text.parse()
+            .map(Some)
+            .map_err(|_| format!("{text:?} is not a time; write one as in 2027-01-31T00:00:00Z"))
+    })
+}
+
+/// Reads a string and checks it while the reader still stands there: only then does `serde_json` give
+/// the error its line.
+fn checked<'de, D: Deserializer<'de>, T>(
+    deserializer: D,
+    check: fn(&str) -> Result<T, String>,
+) -> Result<T, D::Error> {
+    struct Checked<T>(fn(&str) -> Result<T, String>);
+
+    impl<T> Visitor<'_> for Checked<T> {
+        type Value = T;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a string")
+        }
+
+        fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<T, E> {
+            (self.0)(text).map_err(E::custom)
+        }
+    }
+
+    deserializer.deserialize_str(Checked(check))
+}
+
+/// A JSON object within the file's text.
+struct Entry<'a> {
+    json: &'a str,
+    text: &'a str,
+}
+
+impl<'a> Entry<'a> {
+    fn read<T: Deserialize<'a>>(&self) -> Result<T, PolicyError> {
+        // Derived readers take lists for objects, which nobody means here.
+        let result = if self.text.is_empty() || self.text.starts_with('{') {
+            serde_json::from_str(self.text)
+        } else {
+            Err(serde_json::Error::custom("expected an object, { ... }"))
+        };
+        result.map_err(|error| {
+            let text = error.to_string();
+            let position = format!(" at line {} column {}", error.line(), error.column());
+            let problem = text.strip_suffix(&position).unwrap_or(&text);
+            self.error(error.line().max(1), problem.to_owned())
         })
     }
-}
 
-// The visitors below exist so that an error is raised while the reader stands at the faulty place:
-// only then does serde_json know the line.
-
-struct PolicySeed(Folding);
-
-impl<'de> DeserializeSeed<'de> for PolicySeed {
-    type Value = Policy;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Policy, D::Error> {
-        deserializer.deserialize_map(self)
-    }
-}
-
-impl<'de> Visitor<'de> for PolicySeed {
-    type Value = Policy;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object with users and scopes")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Policy, A::Error> {
-        let mut users = None;
-        let mut scopes = None;
-        while let Some(key) = map.next_key::<String>()? {
-            match key.as_str() {
-                "users" if users.is_none() => users = Some(map.next_value_seed(UsersSeed(self.0))?),
-                "scopes" if scopes.is_none() => {
-                    scopes = Some(map.next_value_seed(ScopesSeed(self.0))?);
-                }
-                "users" => return Err(A::Error::duplicate_field("users")),
-                "scopes" => return Err(A::Error::duplicate_field("scopes")),
-                _ => return Err(A::Error::unknown_field(&key, &["users", "scopes"])),
-            }
+    /// An error on this line of the entry.
+    fn error(&self, line: usize, problem: String) -> PolicyError {
+        let offset = self.text.as_ptr() as usize - self.json.as_ptr() as usize;
+        PolicyError {
+            line: line_of(self.json.as_bytes(), offset) + line - 1,
+            problem,
         }
-        Ok(Policy {
-            users: users.unwrap_or_default(),
-            scopes: scopes.unwrap_or_default(),
-        })
     }
 }
 
-struct UsersSeed(Folding);
-
-impl<'de> DeserializeSeed<'de> for UsersSeed {
-    type Value = HashMap<String, User>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_seq(self)
-    }
-}
-
-impl<'de> Visitor<'de> for UsersSeed {
-    type Value = HashMap<String, User>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a list of users")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Self::Value, A::Error> {
-        let mut users = HashMap::new();
-        while let Some(entry) = sequence.next_element::<UserEntry>()? {
-            if !name::is_valid(&entry.name) {
-                return Err(A::Error::custom(format!(
-                    "the user name {:?} is empty, over {} bytes, or has control characters",
-                    entry.name,
-                    name::MAX_BYTES
-                )));
-            }
-            let folded = self.0.fold(&entry.name).into_owned();
-            if users.contains_key(&folded) {
-                return Err(A::Error::custom(format!(
-                    "the user \"{}\" is there twice",
-                    entry.name
-                )));
-            }
-            users.insert(folded, entry.into_user().map_err(A::Error::custom)?);
-        }
-        Ok(users)
-    }
-}
-
-struct ScopesSeed(Folding);
-
-impl<'de> DeserializeSeed<'de> for ScopesSeed {
-    type Value = Vec<Scope>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_seq(self)
-    }
-}
-
-impl<'de> Visitor<'de> for ScopesSeed {
-    type Value = Vec<Scope>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a list of scopes")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Self::Value, A::Error> {
-        let mut scopes = Vec::new();
-        while let Some(entry) = sequence.next_element::<ScopeEntry>()? {
-            scopes.push(Scope::new(&entry, self.0).map_err(A::Error::custom)?);
-        }
-        Ok(scopes)
-    }
+fn line_of(json: &[u8], offset: usize) -> usize {
+    json[..offset].iter().filter(|byte| **byte == b'\n').count() + 1
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn parse(json: &str) -> Result<Policy, serde_json::Error> {
+    fn parse(json: &str) -> Result<Policy, PolicyError> {
         Policy::parse(json.as_bytes(), Folding::Exact)
     }
 
@@ -280,8 +303,22 @@ mod tests {
             (
                 "{\"users\": [\n{\"name\": \"a\", \"expires\": \"soon\"}]}",
                 2,
-                "not a time",
+                "soon",
             ),
+            (
+                "{\"users\": [\n{\"name\": \"a\",\n\"expires\": \"tomorrow\"\n}\n]}",
+                3,
+                "tomorrow",
+            ),
+            (
+                "{\"users\": [\n{\"disabled\": false,\n\"name\": \"\"\n}\n]\n}",
+                3,
+                "empty",
+            ),
+            ("{\"users\": [\n\n[\"a\"]\n]}", 3, "expected an object"),
+            ("{\"users\": [\n\"a\"\n]}", 2, "expected an object"),
+            ("", 1, "EOF"),
+            ("\u{feff}{}", 1, "expected an object"),
             (
                 "{\"scopes\": [\n{\"new_user\": \"(\"}]}",
                 2,
@@ -293,14 +330,24 @@ mod tests {
                 "original_role",
             ),
             ("{}\n{}", 2, "trailing characters"),
-            ("\n[]", 2, "expected an object with users and scopes"),
+            ("\n[]", 2, "expected an object"),
+            ("null", 1, "expected an object"),
         ] {
             let error = parse(json)
                 .err()
                 .unwrap_or_else(|| panic!("accepted: {json}"));
-            assert_eq!(error.line(), line, "{json}: {error}");
+            assert_eq!(error.line, line, "{json}: {error}");
             assert!(error.to_string().contains(words), "{json}: {error}");
         }
+    }
+
+    #[test]
+    fn what_is_not_utf_8_names_its_line() {
+        let error = Policy::parse(b"{\n\"users\": [{\"name\": \"\xff\"}]}", Folding::Exact);
+        assert_eq!(
+            error.unwrap_err().to_string(),
+            "line 2: the file is not UTF-8"
+        );
     }
 
     #[test]

@@ -17,7 +17,7 @@ use thiserror::Error;
 use crate::clock::Clock;
 use crate::log::{Level, Log};
 use crate::name::Folding;
-use crate::policy::{Policy, User};
+use crate::policy::{Policy, PolicyError, User};
 use crate::source::Unavailable;
 
 /// Why a policy file cannot be used.
@@ -42,8 +42,8 @@ pub enum PolicyFileError {
     Invalid {
         /// The file.
         path: PathBuf,
-        /// What is wrong, with line and column.
-        error: serde_json::Error,
+        /// What is wrong, with its line.
+        error: PolicyError,
     },
 }
 
