@@ -144,8 +144,7 @@ fn check_config_lists_every_problem_at_once() {
     for words in [
         "error: immuta.user.admin: \"(\": position 1",
         "error: immuta.user.amdin: unknown property; did you mean immuta.user.admin?",
-        "error: immuta.impersonation.policy-file: policy.json: invalid type",
-        "line 2",
+        "error: immuta.impersonation.policy-file: policy.json: line 2: invalid type",
     ] {
         assert!(text.contains(words), "{words} is missing in:\n{text}");
     }
