@@ -20,7 +20,7 @@ WORDS = {
     "protected-target": "administrator",
     "target-disabled": "disabled or has expired",
     "unknown-target": "not known",
-    "out-of-scope": "",
+    "out-of-scope": "no rule",
 }
 
 
@@ -62,6 +62,7 @@ class Demo:
         title = self._transcript.title
         title("A service account that holds IMPERSONATE_USER runs a query as alice.")
         self._allowed("svc_bi", "alice", "permission")
+        self._reads_data("svc_bi", "alice")
         title("An account without the permission is refused.")
         self._refused("reporting", "alice", "no-permission")
         title("A user who matches immuta.user.admin needs no entry in the policy.")
@@ -82,6 +83,13 @@ class Demo:
             is_expected = answer == Answer(value=target)
             self._transcript.check(command, answer, is_expected, f"it runs as {target}")
             self._decisions.append((login, target, reason))
+
+    def _reads_data(self, login: str, target: str) -> None:
+        sql = "SELECT count(*) FROM tpch.tiny.nation"
+        answer = Cli(self._server).run(login, target, sql)[-1]
+        command = f'trino --user {login} --session-user {target} --execute "{sql}"'
+        self._transcript.check(command, answer, answer == Answer(value="25"), "25 nations")
+        self._decisions.append((login, target, "permission"))
 
     def _refused(self, login: str, target: str, reason: str) -> None:
         text = f"Access Denied: User {login} cannot impersonate user {target}: "
@@ -125,7 +133,7 @@ class Demo:
             print("    " + json.dumps(line, ensure_ascii=False))
         seen = [(line["impersonator"], line["target"], line["reason"]) for line in lines]
         expectation = f"one line for each request, in order: {self._decisions}"
-        self._transcript.check(f"wc -l {AUDIT_FILE}", len(seen), seen == self._decisions, expectation)
+        self._transcript.check(f"grep -c decision {AUDIT_FILE}", len(seen), seen == self._decisions, expectation)
 
 
 def main() -> int:
