@@ -23,6 +23,7 @@ from .credentials import STORE_PASSWORD
 from .server import TrinoServer
 
 CLIENT_SECONDS = 120
+JAVA_CLIENT = [str(environment.JAVA), "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"]
 CURRENT_USER = "SELECT current_user"
 
 
@@ -69,7 +70,7 @@ class Cli:
     def run(self, user: str, session_user: str | None, *statements: str) -> list[Answer]:
         """Runs statements in one session; the CLI stops at the first refusal."""
         sql = ";".join(statements)
-        java = [str(environment.JAVA), "-jar", str(environment.CLIENTS / "trino-cli.jar")]
+        java = [*JAVA_CLIENT, "-jar", str(environment.CLIENTS / "trino-cli.jar")]
         arguments = [*self.command(user, session_user), "--output-format", "TSV", "--execute", sql]
         result = subprocess.run(
             [*java, *arguments],
@@ -127,7 +128,7 @@ def run_java(server: TrinoServer, source: Path, arguments: Sequence[str] = ()) -
     """Runs a single-file Java program with the JDBC driver and returns what it printed."""
     driver = environment.CLIENTS / "trino-jdbc.jar"
     result = subprocess.run(
-        [str(environment.JAVA), "-cp", str(driver), str(source), *arguments],
+        [*JAVA_CLIENT, "-cp", str(driver), str(source), *arguments],
         check=False,
         env=client_environment(server),
         stdin=subprocess.DEVNULL,

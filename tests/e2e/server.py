@@ -18,8 +18,10 @@ from .credentials import STORE_PASSWORD, Certificate, TokenSigner, password_line
 START_SECONDS = 180
 STOP_SECONDS = 30
 PASSWORD = "correct horse"
+# These servers live for a minute: the quick compiler alone saves a third of the time that a start takes.
 JVM_FLAGS = [
     "-Xmx1G",
+    "-XX:TieredStopAtLevel=1",
     "-XX:+UseG1GC",
     "-XX:+ExitOnOutOfMemoryError",
     "-Dfile.encoding=UTF-8",
