@@ -7,7 +7,7 @@ use crate::admin::Admins;
 use crate::audit::Audit;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{AUDIT_FILE, Config, ConfigError, POLICY_FILE, Problem, Properties};
-use crate::log::{Level, Log, Message};
+use crate::log::{Level, Log};
 use crate::name::{Folding, Name};
 use crate::policy::User;
 use crate::reason::Reason;
@@ -234,9 +234,10 @@ impl Engine {
         self.source.reload_if_changed();
     }
 
-    /// Takes what the engine has to say to the operator, oldest first.
-    pub fn drain_log(&self) -> Vec<Message> {
-        self.log.drain()
+    /// What the engine has to say to the operator. It outlives the engine, which may have something to
+    /// say while it closes.
+    pub fn log(&self) -> Arc<Log> {
+        Arc::clone(&self.log)
     }
 }
 

@@ -18,16 +18,21 @@ use thiserror::Error;
 use crate::VERSION;
 use crate::config::ConfigError;
 use crate::engine::Engine;
+use crate::log::Log;
 use crate::wire::{self, WireError};
 
 /// Requests up to this size are copied to the stack.
 const SMALL: usize = 512;
 
-/// What Java's handle points to. It stays behind when the engine is closed, a few bytes, so that a
-/// handle used too late finds an empty place instead of freed memory.
-struct Handle {
+/// An engine that Java holds a handle of. The place stays when the engine is closed, a few bytes, so
+/// that a handle used too late finds an empty place instead of freed memory or somebody else's engine.
+struct Place {
     engine: ArcSwapOption<Engine>,
+    log: Arc<Log>,
 }
+
+/// The place of handle 1 is the first. Engines share nothing but this list.
+static PLACES: boxcar::Vec<Place> = boxcar::Vec::new();
 
 #[derive(Debug, Error)]
 enum BoundaryError {
@@ -62,37 +67,35 @@ const INTERNAL: jint = 5;
 
 fn open<'local>(_: &mut Env<'local>, properties: &[u8]) -> Result<jlong, BoundaryError> {
     let engine = Engine::open(&wire::read_properties(properties)?)?;
-    let handle = Box::leak(Box::new(Handle {
+    let index = PLACES.push(Place {
+        log: engine.log(),
         engine: ArcSwapOption::from_pointee(engine),
-    }));
-    Ok(std::ptr::from_ref(handle) as jlong)
+    });
+    Ok(index as jlong + 1)
 }
 
-fn handle(handle: jlong) -> Result<&'static Handle, BoundaryError> {
-    if handle == 0 {
-        return Err(BoundaryError::Closed);
-    }
-    // SAFETY: Java holds no other handles than those that `open` gave out, and the places they point
-    // to are never freed or moved, and are shared, never exclusively, borrowed.
-    Ok(unsafe { &*(handle as *const Handle) })
+fn place(handle: jlong) -> Result<&'static Place, BoundaryError> {
+    handle
+        .checked_sub(1)
+        .and_then(|index| usize::try_from(index).ok())
+        .and_then(|index| PLACES.get(index))
+        .ok_or(BoundaryError::Closed)
 }
 
-fn check(handle_value: jlong, request: &[u8]) -> Result<jint, BoundaryError> {
-    let engine = handle(handle_value)?.engine.load();
+fn check(handle: jlong, request: &[u8]) -> Result<jint, BoundaryError> {
+    let engine = place(handle)?.engine.load();
     let engine = engine.as_ref().ok_or(BoundaryError::Closed)?;
     let reason = engine.decide(&wire::read_request(request)?);
     Ok(jint::from(reason.code()))
 }
 
-fn drain_log(handle_value: jlong) -> Result<Vec<u8>, BoundaryError> {
-    let engine = handle(handle_value)?.engine.load();
-    let engine = engine.as_ref().ok_or(BoundaryError::Closed)?;
-    Ok(wire::write_messages(&engine.drain_log()))
+/// Works on a closed engine, too: closing it may leave something to say.
+fn drain_log(handle: jlong) -> Result<Vec<u8>, BoundaryError> {
+    Ok(wire::write_messages(&place(handle)?.log.drain()))
 }
 
-fn close(handle_value: jlong) -> Result<(), BoundaryError> {
-    let engine: Option<Arc<Engine>> = handle(handle_value)?.engine.swap(None);
-    drop(engine);
+fn close(handle: jlong) -> Result<(), BoundaryError> {
+    drop(place(handle)?.engine.swap(None));
     Ok(())
 }
 

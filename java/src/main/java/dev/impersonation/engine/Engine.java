@@ -44,11 +44,10 @@ public final class Engine
     }
 
     /**
-     * What the engine wanted to log since the last call, oldest first.
+     * What the engine wanted to log since the last call, oldest first. Works on a closed engine, too, which may have had something to say while it closed.
      */
     public List<LogMessage> drainLog()
     {
-        requireOpen();
         MessageReader reader = new MessageReader(Natives.drainLog(handle));
         int count = reader.readCount();
         List<LogMessage> messages = new ArrayList<>(count);

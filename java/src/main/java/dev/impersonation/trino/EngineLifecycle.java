@@ -56,8 +56,13 @@ final class EngineLifecycle
     private void closeOnce()
     {
         if (closed.compareAndSet(false, true)) {
-            logPump.close();
-            engine.close();
+            // The pump goes last, for what the engine has to say while it closes.
+            try {
+                engine.close();
+            }
+            finally {
+                logPump.close();
+            }
         }
     }
 }

@@ -54,9 +54,7 @@ final class EngineLogPump
         }
         catch (EngineException e) {
             // A failing log must not end the pump: the executor drops a task that throws.
-            if (e.getCode() != EngineException.Code.CLOSED) {
-                log.log(Level.WARNING, "The messages of the impersonation engine cannot be read", e);
-            }
+            log.log(Level.WARNING, "The messages of the impersonation engine cannot be read", e);
         }
     }
 

@@ -137,8 +137,16 @@ final class TestEngine
         engine.close();
         assertThatThrownBy(() -> engine.check(SVC_AS_BOB))
                 .isInstanceOfSatisfying(EngineException.class, e -> assertThat(e.getCode()).isEqualTo(CLOSED));
-        assertThatThrownBy(engine::drainLog)
-                .isInstanceOfSatisfying(EngineException.class, e -> assertThat(e.getCode()).isEqualTo(CLOSED));
+    }
+
+    @Test
+    void testMessagesOfTheEnd()
+            throws IOException
+    {
+        Engine engine = Engine.open(new TestingConfiguration(directory).with("immuta.impersonation.audit.file", "/dev/full").properties());
+        assertThat(engine.drainLog()).anySatisfy(message -> assertThat(message.text()).contains("cannot be written"));
+        engine.close();
+        assertThat(engine.drainLog()).anySatisfy(message -> assertThat(message.text()).contains("closed while lines were waiting"));
     }
 
     @Test

@@ -73,15 +73,16 @@ final class TestNatives
     {
         Natives.close(handle);
         assertFails(() -> Natives.check(handle, REQUEST), CLOSED);
-        assertFails(() -> Natives.drainLog(handle), CLOSED);
         Natives.close(handle);
     }
 
-    @Test
-    void testNoHandle()
+    @ParameterizedTest
+    @ValueSource(longs = {0, -1, Long.MIN_VALUE, Long.MAX_VALUE, 1L << 40})
+    void testHandlesThatNeverWere(long forged)
     {
-        assertFails(() -> Natives.check(0, REQUEST), CLOSED);
-        assertFails(() -> Natives.drainLog(0), CLOSED);
+        assertFails(() -> Natives.check(forged, REQUEST), CLOSED);
+        assertFails(() -> Natives.drainLog(forged), CLOSED);
+        assertFails(() -> Natives.close(forged), CLOSED);
     }
 
     @Test
