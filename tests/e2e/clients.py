@@ -1,5 +1,7 @@
 """Trino's clients, each giving the same kind of answer: the first value, or the server's refusal."""
 
+from __future__ import annotations
+
 import base64
 import contextlib
 import http.client
@@ -11,6 +13,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import requests
@@ -20,7 +23,9 @@ import trino.exceptions
 
 from . import environment
 from .credentials import STORE_PASSWORD
-from .server import TrinoServer
+
+if TYPE_CHECKING:
+    from .server import TrinoServer
 
 CLIENT_SECONDS = 120
 JAVA_CLIENT = [str(environment.JAVA), "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"]

@@ -8,12 +8,14 @@ import socket
 import subprocess
 import threading
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from . import environment
+from .clients import HttpSession
 from .credentials import STORE_PASSWORD, Certificate, TokenSigner, password_line
+from .waiting import wait_until
 
 START_SECONDS = 180
 STOP_SECONDS = 30
@@ -60,7 +62,7 @@ class Configuration:
     """The files that differ from server to server, by their path below the server's directory."""
 
     files: Mapping[str, str]
-    users: Iterable[str]
+    users: Sequence[str]
     config: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -151,6 +153,7 @@ class TrinoServer:
             self._launch()
             try:
                 self._wait_until_started()
+                self._wait_until_data_is_served()
                 return
             except ServerFailedError as failure:
                 # Somebody else took the port between our looking and Trino's binding.
@@ -271,6 +274,16 @@ class TrinoServer:
         log = self.log
         self.stop()
         raise ServerFailedError("Trino did not start", log, exit_code)
+
+    def _wait_until_data_is_served(self) -> None:
+        """A started server refuses queries on data until its own node has been announced to it."""
+        login = self._configuration.users[0]
+        session = HttpSession(self, login)
+
+        def is_served() -> bool:
+            return session.run("SELECT name FROM tpch.tiny.region").error != "No nodes available to run query"
+
+        wait_until(is_served, "the node is known to its coordinator", START_SECONDS)
 
     def _says_started(self) -> bool:
         return any("SERVER STARTED" in line for line in self._log)
