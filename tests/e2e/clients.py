@@ -202,7 +202,7 @@ class HttpSession:
         self.headers = list(headers)
         self._tls = ssl.create_default_context(cafile=str(server.certificate.pem))
 
-    def as_user(self, target: str | bytes) -> "HttpSession":
+    def as_user(self, target: str | bytes) -> HttpSession:
         """The same login acting as the target."""
         return HttpSession(self.server, self.user, *self.headers, ("X-Trino-User", target))
 
