@@ -142,14 +142,12 @@ impl Engine {
     /// know. Nothing is started and nothing is written.
     pub fn check(properties: &Properties) -> (Vec<Problem>, Vec<String>) {
         let (config, mut problems) = Config::read(properties);
-        let mut warnings = config.warnings;
-        if let Some(watch) = config.policy_file {
-            match file::read(&watch.path, watch.folding) {
-                Ok(policy) => warnings.extend(file::warnings(&policy)),
-                Err(error) => problems.push(Problem::new(POLICY_FILE, error.to_string())),
-            }
+        if let Some(watch) = config.policy_file
+            && let Err(error) = file::read(&watch.path, watch.folding)
+        {
+            problems.push(Problem::new(POLICY_FILE, error.to_string()));
         }
-        (problems, warnings)
+        (problems, config.warnings)
     }
 
     /// Decides, and records the decision. A decision that should be recorded and cannot be is a denial.

@@ -69,19 +69,6 @@ pub fn read(path: &Path, folding: Folding) -> Result<Policy, PolicyFileError> {
     })
 }
 
-/// What the operator should know about a policy that can be used.
-pub fn warnings(policy: &Policy) -> impl Iterator<Item = String> + '_ {
-    policy
-        .scopes
-        .iter()
-        .enumerate()
-        .filter_map(|(index, scope)| {
-            scope
-                .warning()
-                .map(|warning| format!("scope {}: {warning}", index + 1))
-        })
-}
-
 /// How a policy file is watched.
 #[derive(Clone, Debug)]
 pub struct Watch {
@@ -168,9 +155,6 @@ impl State {
         let path = self.watch.path.display();
         match read(&self.watch.path, self.watch.folding) {
             Ok(policy) => {
-                for warning in warnings(&policy) {
-                    self.log.push(Level::Warning, format!("{path}: {warning}"));
-                }
                 self.log.push(
                     Level::Info,
                     format!(
@@ -252,12 +236,6 @@ impl PolicyFile {
     ) -> Result<Self, PolicyFileError> {
         let stamp = Stamp::of(&watch.path);
         let policy = read(&watch.path, watch.folding)?;
-        for warning in warnings(&policy) {
-            log.push(
-                Level::Warning,
-                format!("{}: {warning}", watch.path.display()),
-            );
-        }
         Ok(PolicyFile {
             state: Arc::new(State {
                 watch,
