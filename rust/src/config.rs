@@ -12,7 +12,8 @@ use crate::audit::{self, OnFailure};
 use crate::duration;
 use crate::name::Folding;
 use crate::pattern::Pattern;
-use crate::source::file::Watch;
+use crate::source::local::Files;
+use crate::source::watched::Watch;
 
 /// Properties by name, as an operator wrote them.
 pub type Properties = BTreeMap<String, String>;
@@ -38,6 +39,7 @@ mod property {
     pub const ENDPOINT: &str = "immuta.endpoint";
     pub const APIKEY: &str = "immuta.apikey";
     pub const APIKEY_FILE: &str = "immuta.apikey-file";
+    /// Names the group file.
     pub const GROUP_FILE: &str = "immuta.group-file";
     pub const USER_MAPPING_FILE: &str = "immuta.impersonation.user-mapping.file";
 
@@ -89,7 +91,7 @@ mod property {
     ];
 }
 
-pub use property::{AUDIT_FILE, POLICY_FILE};
+pub use property::{AUDIT_FILE, GROUP_FILE, POLICY_FILE};
 
 /// Where decisions are recorded unless the operator says otherwise.
 const DEFAULT_AUDIT_FILE: &str = "var/log/impersonation-audit.jsonl";
@@ -144,8 +146,8 @@ pub struct Config {
     pub enabled: bool,
     /// Who is an admin.
     pub admins: Admins,
-    /// The policy file, if one is named.
-    pub policy_file: Option<Watch>,
+    /// The files that users come from, if a policy file is named.
+    pub files: Option<Files>,
     /// Whether targets that the source does not know may be impersonated.
     pub allow_unknown_targets: bool,
     /// Whether admins are protected from being impersonated by others.
@@ -179,7 +181,7 @@ impl Config {
         let config = Config {
             enabled: reader.boolean(property::ENABLED, true),
             admins: reader.admins(folding),
-            policy_file: reader.policy_file(folding),
+            files: reader.files(folding),
             allow_unknown_targets: reader.choice(
                 property::UNKNOWN_TARGETS,
                 [("deny", false), ("allow", true)],
@@ -281,10 +283,11 @@ impl<'p> Reader<'p> {
                 self.problem(name, format!("is of use only with {}", property::ENDPOINT));
             }
         }
-        for name in [property::GROUP_FILE, property::USER_MAPPING_FILE] {
-            if self.get(name).is_some() {
-                self.problem(name, "is not part of this version; remove it");
-            }
+        if self.get(property::USER_MAPPING_FILE).is_some() {
+            self.problem(
+                property::USER_MAPPING_FILE,
+                "is not part of this version; remove it",
+            );
         }
     }
 
@@ -362,7 +365,7 @@ impl<'p> Reader<'p> {
         }
     }
 
-    fn policy_file(&mut self, folding: Folding) -> Option<Watch> {
+    fn files(&mut self, folding: Folding) -> Option<Files> {
         let refresh = self.duration(property::POLICY_FILE_REFRESH, Duration::from_secs(1));
         if refresh < SHORTEST_REFRESH {
             self.problem(
@@ -371,15 +374,25 @@ impl<'p> Reader<'p> {
             );
         }
         let max_stale = self.duration(property::POLICY_FILE_MAX_STALE, Duration::from_secs(600));
-        let path = self.get(property::POLICY_FILE)?;
-        if path.trim().is_empty() {
-            self.problem(property::POLICY_FILE, "is empty; name a JSON file");
-            return None;
-        }
-        Some(Watch {
-            path: PathBuf::from(path.trim()),
-            refresh,
-            max_stale,
+        let mut watch = |name: &str, what: &str| {
+            let path = self.get(name)?.trim();
+            if path.is_empty() {
+                self.problem(name, format!("is empty; name {what}"));
+                return None;
+            }
+            Some(Watch {
+                path: PathBuf::from(path),
+                refresh,
+                max_stale,
+            })
+        };
+        let groups = watch(
+            property::GROUP_FILE,
+            "a file with a line group:user,user for each group",
+        );
+        Some(Files {
+            policy: watch(property::POLICY_FILE, "a JSON file")?,
+            groups,
             folding,
         })
     }
@@ -435,7 +448,7 @@ mod tests {
         assert!(config.protect_admins);
         assert!(!config.allow_chained);
         assert_eq!(config.folding, Folding::Exact);
-        let watch = config.policy_file.unwrap();
+        let watch = config.files.unwrap().policy;
         assert_eq!(watch.refresh, Duration::from_secs(1));
         assert_eq!(watch.max_stale, Duration::from_secs(600));
         let audit = config.audit.unwrap();
@@ -450,6 +463,7 @@ mod tests {
             ("access-control.name", "immuta"),
             ("immuta.user.admin", "root"),
             ("immuta.group.admin", "wheel"),
+            ("immuta.group-file", "groups.txt"),
             ("immuta.impersonation.enabled", "FALSE"),
             ("immuta.impersonation.policy-file", "other.json"),
             ("immuta.impersonation.policy-file.refresh", "5s"),
@@ -471,7 +485,7 @@ mod tests {
         assert!(config.allow_chained);
         assert_eq!(config.folding, Folding::CaseInsensitive);
         assert!(config.audit.is_none());
-        let watch = config.policy_file.unwrap();
+        let watch = config.files.unwrap().policy;
         assert_eq!(watch.path, PathBuf::from("other.json"));
         assert_eq!(watch.refresh, Duration::from_secs(5));
         assert_eq!(watch.max_stale, Duration::ZERO);
@@ -525,7 +539,7 @@ mod tests {
                 "set one of them",
             ),
             ("immuta.apikey", "k", "only with immuta.endpoint"),
-            ("immuta.group-file", "f", "not part of this version"),
+            ("immuta.group-file", "", "is empty"),
             (
                 "immuta.impersonation.user-mapping.file",
                 "f",

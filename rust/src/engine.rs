@@ -6,14 +6,13 @@ use std::sync::Arc;
 use crate::admin::Admins;
 use crate::audit::Audit;
 use crate::clock::{Clock, SystemClock};
-use crate::config::{AUDIT_FILE, Config, ConfigError, POLICY_FILE, Problem, Properties};
+use crate::config::{AUDIT_FILE, Config, ConfigError, Problem, Properties};
 use crate::log::{Level, Log};
 use crate::name::{Folding, Name};
-use crate::policy::User;
 use crate::reason::Reason;
 use crate::scope::Subject;
 use crate::source::Unavailable;
-use crate::source::file::{self, PolicyFile};
+use crate::source::local::LocalSource;
 
 /// The way on which a request came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,7 +72,7 @@ pub struct Engine {
     protect_admins: bool,
     allow_chained: bool,
     folding: Folding,
-    source: PolicyFile,
+    source: LocalSource,
     audit: Option<Audit>,
     clock: Arc<dyn Clock>,
     log: Arc<Log>,
@@ -100,9 +99,9 @@ impl Engine {
         for warning in &config.warnings {
             log.push(Level::Warning, warning);
         }
-        let source = config.policy_file.and_then(|watch| {
-            PolicyFile::open(watch, Arc::clone(&clock), Arc::clone(&log))
-                .map_err(|error| problems.push(Problem::new(POLICY_FILE, error.to_string())))
+        let source = config.files.and_then(|files| {
+            LocalSource::open(&files, &clock, &log)
+                .map_err(|found| problems.extend(found))
                 .ok()
         });
         // The audit file is not touched for a configuration that cannot start.
@@ -142,10 +141,8 @@ impl Engine {
     /// know. Nothing is started and nothing is written.
     pub fn check(properties: &Properties) -> (Vec<Problem>, Vec<String>) {
         let (config, mut problems) = Config::read(properties);
-        if let Some(watch) = config.policy_file
-            && let Err(error) = file::read(&watch.path, watch.folding)
-        {
-            problems.push(Problem::new(POLICY_FILE, error.to_string()));
+        if let Some(files) = config.files {
+            problems.extend(files.check());
         }
         (problems, config.warnings)
     }
@@ -180,7 +177,7 @@ impl Engine {
         let view = self.source.view();
         let known = view.user(&impersonator);
         let mut groups: Vec<&str> = request.groups.iter().map(Cow::as_ref).collect();
-        groups.extend(groups_of(known));
+        groups.extend(view.groups(&impersonator));
         let admin = self.admins.reason(&impersonator, groups.iter().copied());
         match known {
             Ok(Some(user)) if !user.is_enabled(now) => return Reason::UserDisabled,
@@ -201,7 +198,7 @@ impl Engine {
             }
             _ => {}
         }
-        let target_groups: Vec<&str> = groups_of(known_target).collect();
+        let target_groups = view.groups(&target);
         let target_is_admin = || {
             self.admins
                 .reason(&target, target_groups.iter().copied())
@@ -237,12 +234,4 @@ impl Engine {
     pub fn log(&self) -> Arc<Log> {
         Arc::clone(&self.log)
     }
-}
-
-fn groups_of(known: Result<Option<&User>, Unavailable>) -> impl Iterator<Item = &str> {
-    known
-        .ok()
-        .flatten()
-        .into_iter()
-        .flat_map(|user| user.groups.iter().map(String::as_str))
 }

@@ -11,7 +11,8 @@
 //! | [`name`] | what a user name may be, and how names are folded |
 //! | [`pattern`] | regular expressions with the meaning they have in Java |
 //! | [`admin`], [`scope`] | the two kinds of rule that use patterns |
-//! | [`policy`], [`source`] | users and scopes in a JSON file, reloaded when it changes |
+//! | [`policy`] | users and scopes in JSON |
+//! | [`source`] | the files that users, permissions and groups come from, reloaded when they change |
 //! | [`audit`] | a line for each decision, written behind a bounded queue |
 //! | [`log`] | what the engine has to say to the operator |
 //! | [`clock`] | time, replaceable in tests |

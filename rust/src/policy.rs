@@ -100,10 +100,16 @@ impl Policy {
     pub fn user(&self, folded: &str) -> Option<&User> {
         self.users.get(folded)
     }
+}
 
-    /// How many users there are.
-    pub fn user_count(&self) -> usize {
-        self.users.len()
+impl fmt::Display for Policy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} users, {} scopes",
+            self.users.len(),
+            self.scopes.len()
+        )
     }
 }
 

@@ -1,6 +1,8 @@
 //! Permission sources: where users, permissions and groups come from.
 
-pub mod file;
+pub mod group_file;
+pub mod local;
+pub mod watched;
 
 use thiserror::Error;
 
