@@ -26,6 +26,7 @@ USERS = [
     service("retired", disabled=True),
     person("admin_omar"),
     person("helpdesk", groups=["operators"]),
+    person("nightshift"),
     service("chained_svc"),
     service("middle"),
     person("zoë"),
@@ -42,9 +43,15 @@ SCOPES = [
     {"original_user": "user2", "new_user": "bob"},
     {"original_user": "user_alice", "new_user": "charlie"},
     {"original_user": "svc", "new_user": "frank", "allow": False},
-    {"original_user": "svc|chained_svc|middle|admin_.*|helpdesk", "new_user": ".*"},
+    {"original_user": "svc|chained_svc|middle|admin_.*|helpdesk|nightshift", "new_user": ".*"},
 ]
-MAIN_CONTROL = {"immuta.user.admin": "immuta_admin|admin_.+", "immuta.group.admin": "operators"}
+GROUP_FILE = "etc/groups.txt"
+GROUPS = "operators:nightshift\n"
+MAIN_CONTROL = {
+    "immuta.user.admin": "immuta_admin|admin_.+",
+    "immuta.group.admin": "operators",
+    "immuta.group-file": GROUP_FILE,
+}
 
 
 @pytest.fixture(scope="session")
@@ -81,8 +88,21 @@ def main_server(tmp_path_factory: pytest.TempPathFactory, certificate: Certifica
     files = {
         "etc/access-control.properties": control_text(**MAIN_CONTROL),
         POLICY_FILE: policy_text([*USERS, service("user_alice")], SCOPES),
+        GROUP_FILE: GROUPS,
     }
-    logins = ["svc", "plain", "retired", "admin_omar", "helpdesk", "chained_svc", "stranger", "user", "user2", "alice"]
+    logins = [
+        "svc",
+        "plain",
+        "retired",
+        "admin_omar",
+        "helpdesk",
+        "nightshift",
+        "chained_svc",
+        "stranger",
+        "user",
+        "user2",
+        "alice",
+    ]
     with server_maker(tmp_path_factory, certificate) as start:
         yield start("main", Configuration(files, logins))
 

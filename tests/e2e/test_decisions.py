@@ -14,6 +14,8 @@ from .server import TrinoServer
         ("svc", "alice", "permission"),
         ("admin_omar", "alice", "admin-user"),
         ("helpdesk", "alice", "admin-group"),
+        # Whose group stands in the group file alone.
+        ("nightshift", "alice", "admin-group"),
     ],
 )
 def test_an_allowed_request_runs_as_the_target_and_is_recorded(
@@ -35,6 +37,7 @@ def test_an_allowed_request_runs_as_the_target_and_is_recorded(
         ("svc", "erin", "target-disabled"),
         ("svc", "admin_omar", "protected-target"),
         ("svc", "helpdesk", "protected-target"),
+        ("svc", "nightshift", "protected-target"),
         ("svc", "frank", "out-of-scope"),
         ("user", "bob", "out-of-scope"),
         ("admin_omar", "carol", "target-disabled"),
