@@ -201,7 +201,6 @@ impl Piece {
 impl Template {
     fn matches(&self, captures: &Captures<'_>, target: &str) -> bool {
         let source = self.fill(|group| captures.get(group).map(|found| found.as_str()));
-        // A template that is nothing but an empty capture matches nobody.
         Pattern::new(&source, self.folding).is_ok_and(|pattern| pattern.matches(target))
     }
 
@@ -211,11 +210,11 @@ impl Template {
             match piece {
                 Piece::Text(text) => source.push_str(text),
                 Piece::Capture(group) => {
-                    if let Some(text) = captured(*group).filter(|text| !text.is_empty()) {
-                        source.push_str("(?:");
-                        source.push_str(&regex::escape(text));
-                        source.push(')');
-                    }
+                    // An empty capture is not left out: a quantifier after it would reach what is before.
+                    let text = captured(*group).filter(|text| !text.is_empty());
+                    source.push_str("(?:");
+                    source.push_str(&text.map_or_else(|| "x{0}".to_owned(), regex::escape));
+                    source.push(')');
                 }
             }
         }
@@ -364,6 +363,13 @@ mod tests {
         let json = r#"{"original_user":"(ab)","new_user":"$1+"}"#;
         assert_eq!(decide(json, "ab", "abab"), Some(true));
         assert_eq!(decide(json, "ab", "abb"), None);
+    }
+
+    #[test]
+    fn a_quantifier_after_an_empty_capture_does_not_reach_what_is_before() {
+        let json = r#"{"original_user":"svc(.*)","new_user":"a$1*"}"#;
+        assert_eq!(decide(json, "svc", "a"), Some(true));
+        assert_eq!(decide(json, "svc", "aaa"), None);
     }
 
     #[test]
