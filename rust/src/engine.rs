@@ -177,7 +177,7 @@ impl Engine {
         let view = self.source.view();
         let known = view.user(&impersonator);
         let mut groups: Vec<&str> = request.groups.iter().map(Cow::as_ref).collect();
-        groups.extend(view.groups(&impersonator));
+        groups.extend(view.groups(&impersonator, known));
         let admin = self.admins.reason(&impersonator, groups.iter().copied());
         match known {
             Ok(Some(user)) if !user.is_enabled(now) => return Reason::UserDisabled,
@@ -198,7 +198,7 @@ impl Engine {
             }
             _ => {}
         }
-        let target_groups = view.groups(&target);
+        let target_groups = view.groups(&target, known_target);
         let target_is_admin = || {
             self.admins
                 .reason(&target, target_groups.iter().copied())

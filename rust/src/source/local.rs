@@ -136,9 +136,14 @@ impl View {
         }
     }
 
-    /// The groups that the files give the user of this folded name; none where they cannot be asked.
-    pub fn groups<'v>(&'v self, folded: &str) -> Vec<&'v str> {
-        let Ok(user) = self.user(folded) else {
+    /// The groups that the files give a user who was looked up by this folded name; none where they
+    /// cannot be asked.
+    pub fn groups<'v>(
+        &'v self,
+        folded: &str,
+        known: Result<Option<&'v User>, Unavailable>,
+    ) -> Vec<&'v str> {
+        let Ok(user) = known else {
             return Vec::new();
         };
         let mut groups: Vec<&str> = user
