@@ -4,6 +4,10 @@
 //! operators can paste theirs; groups are added.
 //! <https://trino.io/docs/current/security/file-system-access-control.html#impersonation-rules>
 
+use std::num::NonZeroUsize;
+
+use lru::LruCache;
+use parking_lot::Mutex;
 use regex::Captures;
 use serde::Deserialize;
 use thiserror::Error;
@@ -168,9 +172,29 @@ impl NewUser {
                 "it refers to a capturing group that original_user does not have",
             ));
         }
-        let template = Template { pieces, folding };
+        if !captures
+            .iter()
+            .all(|capture| original.is_some_and(|pattern| pattern.captures_as_in_java(*capture)))
+        {
+            return Err(ScopeError::Capture(
+                "it refers to a capturing group that may capture another text in Java; write ((?:ab)+) instead of (ab)+, and repeat nothing that can be empty",
+            ));
+        }
+        let template = Template {
+            pieces,
+            folding,
+            compiled: Mutex::new(LruCache::new(COMPILED)),
+        };
         // Any text in place of the captures shows whether the rest is a pattern.
-        Pattern::new(&template.fill(|_| Some("x")), folding).map_err(in_new_user)?;
+        let filled = Pattern::new(&template.fill(|_| quote("x")), folding).map_err(in_new_user)?;
+        // A group in their place counts only where a group can stand.
+        let groups = Pattern::new(&template.fill(|_| "(x)".to_owned()), folding)
+            .map_or(0, |pattern| pattern.group_count());
+        if groups != filled.group_count() + captures.len() {
+            return Err(ScopeError::Capture(
+                r"a captured group cannot stand inside brackets or \Q...\E; it is taken literally anyway",
+            ));
+        }
         Ok(NewUser::Template(template))
     }
 }
@@ -181,7 +205,13 @@ impl NewUser {
 struct Template {
     pieces: Vec<Piece>,
     folding: Folding,
+    /// By what the captures make of the template. Few impersonators match a scope, and compiling a pattern
+    /// costs a hundred times what a decision does.
+    compiled: Mutex<LruCache<String, Pattern>>,
 }
+
+/// How many compiled patterns a template keeps.
+const COMPILED: NonZeroUsize = NonZeroUsize::new(64).unwrap();
 
 #[derive(Debug, PartialEq)]
 enum Piece {
@@ -200,26 +230,41 @@ impl Piece {
 
 impl Template {
     fn matches(&self, captures: &Captures<'_>, target: &str) -> bool {
-        let source = self.fill(|group| captures.get(group).map(|found| found.as_str()));
-        Pattern::new(&source, self.folding).is_ok_and(|pattern| pattern.matches(target))
+        let source =
+            self.fill(|group| quote(captures.get(group).map_or("", |found| found.as_str())));
+        let known = self.compiled.lock().get(&source).cloned();
+        let pattern = match known {
+            Some(pattern) => pattern,
+            None => {
+                let Ok(pattern) = Pattern::new(&source, self.folding) else {
+                    return false;
+                };
+                self.compiled.lock().put(source, pattern.clone());
+                pattern
+            }
+        };
+        pattern.matches(target)
     }
 
-    fn fill<'t>(&self, captured: impl Fn(usize) -> Option<&'t str>) -> String {
+    fn fill(&self, capture: impl Fn(usize) -> String) -> String {
         let mut source = String::new();
         for piece in &self.pieces {
             match piece {
                 Piece::Text(text) => source.push_str(text),
-                Piece::Capture(group) => {
-                    // An empty capture is not left out: a quantifier after it would reach what is before.
-                    let text = captured(*group).filter(|text| !text.is_empty());
-                    source.push_str("(?:");
-                    source.push_str(&text.map_or_else(|| "x{0}".to_owned(), regex::escape));
-                    source.push(')');
-                }
+                Piece::Capture(group) => source.push_str(&capture(*group)),
             }
         }
         source
     }
+}
+
+/// A group that matches this text alone, whatever stands around it.
+fn quote(text: &str) -> String {
+    if text.is_empty() {
+        // It is not left out: a quantifier after it would reach what is before.
+        return "(?:x{0})".to_owned();
+    }
+    format!("(?:{})", regex::escape(text))
 }
 
 /// Splits a `new_user` at its `$1`. As in `java.util.regex.Matcher.appendReplacement`, further digits
@@ -227,18 +272,12 @@ impl Template {
 fn pieces(text: &str, group_count: usize) -> Result<Vec<Piece>, ScopeError> {
     let mut pieces = Vec::new();
     let mut literal = String::new();
-    let mut in_brackets = false;
     let mut characters = text.chars().peekable();
     while let Some(character) = characters.next() {
-        match character {
-            '\\' => {
-                literal.push(character);
-                literal.extend(characters.next());
-                continue;
-            }
-            '[' => in_brackets = true,
-            ']' => in_brackets = false,
-            _ => {}
+        if character == '\\' {
+            literal.push(character);
+            literal.extend(characters.next());
+            continue;
         }
         let digit = |next: Option<&char>| next.and_then(|c| c.to_digit(10)).map(|d| d as usize);
         match (character, characters.peek()) {
@@ -248,11 +287,6 @@ fn pieces(text: &str, group_count: usize) -> Result<Vec<Piece>, ScopeError> {
                 ));
             }
             ('$', next) if digit(next).is_some() => {
-                if in_brackets {
-                    return Err(ScopeError::Capture(
-                        "a captured group cannot stand inside brackets",
-                    ));
-                }
                 let mut group = digit(characters.next().as_ref()).unwrap_or_default();
                 while let Some(longer) = digit(characters.peek())
                     .map(|next| group.saturating_mul(10).saturating_add(next))
@@ -359,6 +393,27 @@ mod tests {
     }
 
     #[test]
+    fn many_impersonators_of_one_scope_do_not_get_each_others_targets() {
+        let scope = scope(r#"{"original_user": "svc_(.*)", "new_user": "$1_.*"}"#).unwrap();
+        let decide = |impersonator: &str, target: &str| {
+            scope.decide(&Subject {
+                impersonator,
+                impersonator_groups: &[],
+                target,
+                target_groups: &[],
+            })
+        };
+        let names: Vec<String> = (0..3 * COMPILED.get()).map(|n| format!("t{n}")).collect();
+        for _ in 0..2 {
+            for (name, other) in names.iter().zip(names.iter().skip(1)) {
+                let impersonator = format!("svc_{name}");
+                assert_eq!(decide(&impersonator, &format!("{name}_a")), Some(true));
+                assert_eq!(decide(&impersonator, &format!("{other}_a")), None);
+            }
+        }
+    }
+
+    #[test]
     fn a_quantifier_after_a_capture_takes_all_of_it() {
         let json = r#"{"original_user":"(ab)","new_user":"$1+"}"#;
         assert_eq!(decide(json, "ab", "abab"), Some(true));
@@ -370,6 +425,13 @@ mod tests {
         let json = r#"{"original_user":"svc(.*)","new_user":"a$1*"}"#;
         assert_eq!(decide(json, "svc", "a"), Some(true));
         assert_eq!(decide(json, "svc", "aaa"), None);
+    }
+
+    #[test]
+    fn group_0_is_the_whole_name() {
+        let json = r#"{"original_user":"(?:svc|app)*_b","new_user":"$0_prod"}"#;
+        assert_eq!(decide(json, "svc_b", "svc_b_prod"), Some(true));
+        assert_eq!(decide(json, "svc_b", "app_b_prod"), None);
     }
 
     #[test]
@@ -409,10 +471,27 @@ mod tests {
                 "that original_user does not have",
             ),
             (r#"{"original_user":"(a)","new_user":"[$1]"}"#, "brackets"),
+            (
+                r#"{"original_user":"(a)","new_user":"[b[c]$1]"}"#,
+                "brackets",
+            ),
+            (
+                r#"{"original_user":"(a)","new_user":"\\Qb$1\\E"}"#,
+                "brackets",
+            ),
+            (r#"{"original_user":"(a)+","new_user":"b$1"}"#, "in Java"),
+            (
+                r#"{"original_user":"(?:b(a)){2}","new_user":"b$1"}"#,
+                "in Java",
+            ),
+            (
+                r#"{"original_user":"(a)(b*)*","new_user":"b$1"}"#,
+                "in Java",
+            ),
             (r#"{"original_user":"(a)","new_user":"${x}"}"#, "${...}"),
             (
-                r#"{"original_user":"(?i)a","new_user":"b"}"#,
-                "original_user: position 1",
+                r#"{"original_user":"(?u)a","new_user":"b"}"#,
+                "original_user: position 3",
             ),
             (
                 r#"{"original_user":"(a)","new_user":"$1("}"#,
