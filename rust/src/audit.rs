@@ -51,11 +51,22 @@ pub struct Settings {
     pub on_failure: OnFailure,
 }
 
+/// The names by which the permission source knows the two users, where they differ in kind from the
+/// query engine's.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NamesInSource {
+    /// The impersonator's.
+    pub impersonator: Option<String>,
+    /// The target's.
+    pub target: Option<String>,
+}
+
 struct Record {
     time: Timestamp,
     reason: Reason,
     impersonator: String,
     target: String,
+    names_in_source: NamesInSource,
     principal: Option<String>,
     path: Path,
 }
@@ -74,6 +85,10 @@ enum Line<'a> {
         reason: &'a str,
         impersonator: &'a str,
         target: &'a str,
+        #[serde(rename = "mappedImpersonator", skip_serializing_if = "Option::is_none")]
+        mapped_impersonator: Option<&'a str>,
+        #[serde(rename = "mappedTarget", skip_serializing_if = "Option::is_none")]
+        mapped_target: Option<&'a str>,
         principal: Option<&'a str>,
         path: &'a str,
         #[serde(rename = "engineVersion")]
@@ -136,7 +151,13 @@ impl Audit {
 
     /// Records a decision and returns the one that holds: the same, or a denial if it cannot be
     /// recorded. Blocks while the queue is full and the file works.
-    pub fn record(&self, now: Timestamp, request: &Request<'_>, reason: Reason) -> Reason {
+    pub fn record(
+        &self,
+        now: Timestamp,
+        request: &Request<'_>,
+        names_in_source: NamesInSource,
+        reason: Reason,
+    ) -> Reason {
         let mut reason = reason;
         if self.failing() {
             reason = self.unrecorded(reason);
@@ -146,6 +167,7 @@ impl Audit {
             reason,
             impersonator: shortened(request.impersonator.as_str()),
             target: shortened(request.target.as_str()),
+            names_in_source,
             principal: request
                 .principal
                 .as_ref()
@@ -258,6 +280,8 @@ impl Writer {
             reason: record.reason.as_str(),
             impersonator: &record.impersonator,
             target: &record.target,
+            mapped_impersonator: record.names_in_source.impersonator.as_deref(),
+            mapped_target: record.names_in_source.target.as_deref(),
             principal: record.principal.as_deref(),
             path: record.path.as_str(),
             engine_version: VERSION,
@@ -383,6 +407,10 @@ mod tests {
         "2026-11-24T05:40:00.123456Z".parse().unwrap()
     }
 
+    fn record(audit: &Audit, now: Timestamp, request: &Request<'_>, reason: Reason) -> Reason {
+        audit.record(now, request, NamesInSource::default(), reason)
+    }
+
     fn decisions(file: &FilePath) -> Vec<Value> {
         fs::read_to_string(file)
             .unwrap()
@@ -400,12 +428,12 @@ mod tests {
         let mut request = Request::new("svc", "alice");
         request.principal = Some("svc@REALM".into());
         assert_eq!(
-            audit.record(now(), &request, Reason::Permission),
+            record(&audit, now(), &request, Reason::Permission),
             Reason::Permission
         );
         let refused = Request::new("eve", "bob");
         assert_eq!(
-            audit.record(now(), &refused, Reason::NoPermission),
+            record(&audit, now(), &refused, Reason::NoPermission),
             Reason::NoPermission
         );
         drop(audit);
@@ -425,13 +453,37 @@ mod tests {
     }
 
     #[test]
+    fn the_names_that_the_source_knows_are_added() {
+        let folder = TempDir::new().unwrap();
+        let file = folder.path().join("audit.jsonl");
+        let audit = Audit::open(&settings(&file), now(), Arc::default()).unwrap();
+        let names = NamesInSource {
+            impersonator: Some("svc@corp.example".to_owned()),
+            target: None,
+        };
+        audit.record(
+            now(),
+            &Request::new("svc", "alice"),
+            names,
+            Reason::UnknownTarget,
+        );
+        drop(audit);
+        let line = &decisions(&file)[0];
+        assert_eq!(line["impersonator"], "svc");
+        assert_eq!(line["mappedImpersonator"], "svc@corp.example");
+        assert_eq!(line["target"], "alice");
+        assert!(line.get("mappedTarget").is_none());
+    }
+
+    #[test]
     fn control_characters_are_escaped_and_long_names_are_cut() {
         let folder = TempDir::new().unwrap();
         let file = folder.path().join("audit.jsonl");
         let audit = Audit::open(&settings(&file), now(), Arc::default()).unwrap();
         let target = "é".repeat(40_000);
         let impersonator = "a\r\n\u{7f}\u{9b}\u{2028}\u{202e}b\0";
-        audit.record(
+        record(
+            &audit,
             now(),
             &Request::new(impersonator, &target),
             Reason::InvalidName,
@@ -454,11 +506,11 @@ mod tests {
         let audit = Audit::open(&settings(FilePath::new("/dev/full")), now(), log.clone()).unwrap();
         let request = Request::new("svc", "alice");
         assert_eq!(
-            audit.record(now(), &request, Reason::Permission),
+            record(&audit, now(), &request, Reason::Permission),
             Reason::AuditUnavailable
         );
         assert_eq!(
-            audit.record(now(), &request, Reason::NoPermission),
+            record(&audit, now(), &request, Reason::NoPermission),
             Reason::NoPermission
         );
         let messages = log.drain();
@@ -475,7 +527,7 @@ mod tests {
         let request = Request::new("svc", "alice");
         for _ in 0..QUEUE + 10 {
             assert_eq!(
-                audit.record(now(), &request, Reason::Permission),
+                record(&audit, now(), &request, Reason::Permission),
                 Reason::AuditUnavailable
             );
         }
@@ -489,7 +541,12 @@ mod tests {
         };
         let audit = Audit::open(&warn, now(), Arc::default()).unwrap();
         assert_eq!(
-            audit.record(now(), &Request::new("svc", "alice"), Reason::Permission),
+            record(
+                &audit,
+                now(),
+                &Request::new("svc", "alice"),
+                Reason::Permission
+            ),
             Reason::Permission
         );
     }
@@ -506,7 +563,12 @@ mod tests {
                 scope.spawn(move || {
                     for number in 0..each {
                         let target = format!("{thread}-{number}");
-                        audit.record(now(), &Request::new("svc", &target), Reason::Permission);
+                        record(
+                            &audit,
+                            now(),
+                            &Request::new("svc", &target),
+                            Reason::Permission,
+                        );
                     }
                 });
             }
@@ -527,7 +589,12 @@ mod tests {
         let file = folder.path().join("audit.jsonl");
         let audit = Audit::open(&settings(&file), now(), Arc::default()).unwrap();
         fs::rename(&file, folder.path().join("audit.jsonl.1")).unwrap();
-        audit.record(now(), &Request::new("svc", "alice"), Reason::Permission);
+        record(
+            &audit,
+            now(),
+            &Request::new("svc", "alice"),
+            Reason::Permission,
+        );
         drop(audit);
         assert_eq!(decisions(&file).len(), 1);
     }

@@ -4,15 +4,15 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::admin::Admins;
-use crate::audit::Audit;
+use crate::audit::{Audit, NamesInSource};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{AUDIT_FILE, Config, ConfigError, Problem, Properties};
 use crate::log::{Level, Log};
 use crate::name::{Folding, Name};
 use crate::reason::Reason;
 use crate::scope::Subject;
-use crate::source::Unavailable;
-use crate::source::local::LocalSource;
+use crate::source::lookup::Lookup;
+use crate::source::{Mapped, Source, Unavailable, View};
 
 /// The way on which a request came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,14 +72,14 @@ pub struct Engine {
     protect_admins: bool,
     allow_chained: bool,
     folding: Folding,
-    source: LocalSource,
+    source: Source,
     audit: Option<Audit>,
     clock: Arc<dyn Clock>,
     log: Arc<Log>,
 }
 
 impl Engine {
-    /// Starts an engine: reads the policy file and watches it, opens the audit file.
+    /// Starts an engine: reads the local files and watches them, opens the audit file.
     ///
     /// # Errors
     ///
@@ -94,13 +94,36 @@ impl Engine {
     ///
     /// As [`Engine::open`].
     pub fn with_clock(properties: &Properties, clock: Arc<dyn Clock>) -> Result<Self, ConfigError> {
+        Engine::start(properties, clock, None)
+    }
+
+    /// Starts an engine that looks users up here instead of at the endpoint, which must be configured
+    /// nevertheless.
+    ///
+    /// # Errors
+    ///
+    /// As [`Engine::open`].
+    pub fn with_lookup(
+        properties: &Properties,
+        clock: Arc<dyn Clock>,
+        lookup: Arc<dyn Lookup>,
+    ) -> Result<Self, ConfigError> {
+        Engine::start(properties, clock, Some(lookup))
+    }
+
+    fn start(
+        properties: &Properties,
+        clock: Arc<dyn Clock>,
+        lookup: Option<Arc<dyn Lookup>>,
+    ) -> Result<Self, ConfigError> {
         let (config, mut problems) = Config::read(properties);
         let log = Arc::new(Log::default());
         for warning in &config.warnings {
             log.push(Level::Warning, warning);
         }
-        let source = config.files.and_then(|files| {
-            LocalSource::open(&files, &clock, &log)
+        let source = config.source.and_then(|settings| {
+            settings
+                .open(&clock, &log, lookup)
                 .map_err(|found| problems.extend(found))
                 .ok()
         });
@@ -137,27 +160,78 @@ impl Engine {
         })
     }
 
-    /// Finds every problem with the properties and the policy file, and what else the operator should
+    /// Finds every problem with the properties and the files that they name, and what else the operator should
     /// know. Nothing is started and nothing is written.
     pub fn check(properties: &Properties) -> (Vec<Problem>, Vec<String>) {
         let (config, mut problems) = Config::read(properties);
-        if let Some(files) = config.files {
-            problems.extend(files.check());
+        if let Some(settings) = config.source {
+            problems.extend(settings.check());
         }
         (problems, config.warnings)
     }
 
+    /// Asks the remote permission source whether it would answer, and tells what it said. Nothing where
+    /// there is none, or where the properties do not say without a mistake how to ask it.
+    pub fn check_online(properties: &Properties) -> Option<Result<String, Problem>> {
+        Config::read(properties).0.source?.check_online()
+    }
+
     /// Decides, and records the decision. A decision that should be recorded and cannot be is a denial.
     pub fn decide(&self, request: &Request<'_>) -> Reason {
-        let reason = self.judge(request);
-        match &self.audit {
-            Some(audit) => audit.record(self.clock.now(), request, reason),
-            None => reason,
+        let view = self.source.view();
+        let reason = self.judge(&view, request);
+        let Some(audit) = &self.audit else {
+            return reason;
+        };
+        let names = self.names_in(&view, request);
+        audit.record(self.clock.now(), request, names, reason)
+    }
+
+    /// The names by which the permission source knows the two users.
+    pub fn names_in_source(&self, request: &Request<'_>) -> NamesInSource {
+        self.names_in(&self.source.view(), request)
+    }
+
+    fn names_in(&self, view: &View<'_>, request: &Request<'_>) -> NamesInSource {
+        let mapped = |name| match self.mapped(view, name) {
+            Some(Mapped::To(name)) => Some(name),
+            _ => None,
+        };
+        NamesInSource {
+            impersonator: mapped(&request.impersonator),
+            target: mapped(&request.target),
         }
     }
 
+    /// The reason's sentence for whoever made the request. Where the source knows users by other names, it
+    /// says by which one the user at fault was looked up, since nobody would find the mistake otherwise.
+    pub fn explain(&self, reason: Reason, request: &Request<'_>) -> Cow<'static, str> {
+        let sentence = reason.sentence();
+        let name = match reason {
+            Reason::UnknownUser | Reason::UserDisabled | Reason::NoPermission => {
+                &request.impersonator
+            }
+            Reason::UnknownTarget | Reason::TargetDisabled => &request.target,
+            _ => return sentence.into(),
+        };
+        match self.mapped(&self.source.view(), name) {
+            Some(Mapped::To(name)) => {
+                format!("{sentence}; the permission source was asked for \"{name}\"").into()
+            }
+            Some(Mapped::Nobody) => format!("{sentence}; no rule of the user mapping gives this user a name that the permission source could know").into(),
+            None => sentence.into(),
+        }
+    }
+
+    fn mapped(&self, view: &View<'_>, name: &Name<'_>) -> Option<Mapped> {
+        if !name.is_valid() {
+            return None;
+        }
+        view.mapped(&self.folding.fold(name.as_str()))
+    }
+
     /// The decision alone. The first line that applies decides.
-    fn judge(&self, request: &Request<'_>) -> Reason {
+    fn judge(&self, view: &View<'_>, request: &Request<'_>) -> Reason {
         if !self.enabled {
             return Reason::Disabled;
         }
@@ -173,13 +247,14 @@ impl Engine {
             return Reason::Chained;
         }
 
-        let now = self.clock.now();
-        let view = self.source.view();
+        let now = || self.clock.now();
         let known = view.user(&impersonator);
-        let mut groups: Vec<&str> = request.groups.iter().map(Cow::as_ref).collect();
-        groups.extend(view.groups(&impersonator, known));
-        let admin = self.admins.reason(&impersonator, groups.iter().copied());
-        match known {
+        let groups = || {
+            let own = request.groups.iter().map(Cow::as_ref);
+            own.chain(view.groups(&impersonator, &known))
+        };
+        let admin = self.admins.reason(&impersonator, groups());
+        match &known {
             Ok(Some(user)) if !user.is_enabled(now) => return Reason::UserDisabled,
             Ok(Some(user)) if admin.is_none() && !user.may_impersonate => {
                 return Reason::NoPermission;
@@ -190,7 +265,7 @@ impl Engine {
         }
 
         let known_target = view.user(&target);
-        match known_target {
+        match &known_target {
             Ok(Some(user)) if !user.is_enabled(now) => return Reason::TargetDisabled,
             Err(Unavailable) if admin.is_none() => return Reason::LookupUnavailable,
             Ok(None) | Err(Unavailable) if !self.allow_unknown_targets => {
@@ -198,23 +273,19 @@ impl Engine {
             }
             _ => {}
         }
-        let target_groups = view.groups(&target, known_target);
-        let target_is_admin = || {
-            self.admins
-                .reason(&target, target_groups.iter().copied())
-                .is_some()
-        };
+        let target_groups = || view.groups(&target, &known_target);
+        let target_is_admin = || self.admins.reason(&target, target_groups()).is_some();
         if admin.is_none() && self.protect_admins && target_is_admin() {
             return Reason::ProtectedTarget;
         }
 
-        let scopes = &view.policy.scopes;
+        let scopes = view.scopes();
         if !scopes.is_empty() {
             let subject = Subject {
                 impersonator: &impersonator,
-                impersonator_groups: &groups,
+                impersonator_groups: &groups().collect::<Vec<_>>(),
                 target: &target,
-                target_groups: &target_groups,
+                target_groups: &target_groups().collect::<Vec<_>>(),
             };
             let decided = scopes.iter().find_map(|scope| scope.decide(&subject));
             if decided != Some(true) {
@@ -222,6 +293,15 @@ impl Engine {
             }
         }
         admin.unwrap_or(Reason::Permission)
+    }
+
+    /// Forgets what is remembered of everybody, or of the user of this name, so that the next decision asks
+    /// the source. A lookup that is under way is not remembered either.
+    pub fn flush(&self, user: Option<&str>) {
+        match user {
+            Some(user) => self.source.flush_user(&self.folding.fold(user)),
+            None => self.source.flush(),
+        }
     }
 
     /// Looks for a changed policy file at once instead of at the next refresh.

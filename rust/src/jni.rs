@@ -19,6 +19,7 @@ use crate::VERSION;
 use crate::config::ConfigError;
 use crate::engine::Engine;
 use crate::log::Log;
+use crate::reason::Reason;
 use crate::wire::{self, WireError};
 
 /// Requests up to this size are copied to the stack.
@@ -87,6 +88,18 @@ fn check(handle: jlong, request: &[u8]) -> Result<jint, BoundaryError> {
     let engine = engine.as_ref().ok_or(BoundaryError::Closed)?;
     let reason = engine.decide(&wire::read_request(request)?);
     Ok(jint::from(reason.code()))
+}
+
+fn explain(handle: jlong, code: jint, request: &[u8]) -> Result<String, BoundaryError> {
+    let engine = place(handle)?.engine.load();
+    let engine = engine.as_ref().ok_or(BoundaryError::Closed)?;
+    let reason = u8::try_from(code)
+        .ok()
+        .and_then(Reason::from_code)
+        .ok_or(WireError::UnknownValue("reason"))?;
+    Ok(engine
+        .explain(reason, &wire::read_request(request)?)
+        .into_owned())
 }
 
 /// Works on a closed engine, too: closing it may leave something to say.
@@ -226,6 +239,25 @@ pub extern "system" fn Java_dev_impersonation_engine_Natives_check<'local>(
     .resolve::<ThrowEngineException>()
 }
 
+/// `String explain(long handle, int code, byte[] request)`
+// SAFETY: the name is that of a method of our own class, so nothing else has it.
+#[unsafe(no_mangle)]
+pub extern "system" fn Java_dev_impersonation_engine_Natives_explain<'local>(
+    mut env: EnvUnowned<'local>,
+    _class: JClass<'local>,
+    handle: jlong,
+    code: jint,
+    request: JByteArray<'local>,
+) -> JString<'local> {
+    env.with_env(|env| {
+        let sentence = with_bytes(env, &request, wire::MAX_REQUEST, |_, bytes| {
+            explain(handle, code, bytes)
+        })?;
+        Ok(JString::from_str(env, sentence)?)
+    })
+    .resolve::<ThrowEngineException>()
+}
+
 /// `byte[] drainLog(long handle)`
 // SAFETY: the name is that of a method of our own class, so nothing else has it.
 #[unsafe(no_mangle)]
@@ -267,4 +299,50 @@ pub extern "system" fn Java_dev_impersonation_engine_BoundaryProbe_panic<'local>
         }
     })
     .resolve::<ThrowEngineException>();
+}
+
+/// `byte[] match(byte[] question)` of the test class `BoundaryProbe`
+// SAFETY: the name is that of a method of our own test class, so nothing else has it.
+#[cfg(feature = "boundary-test")]
+#[unsafe(no_mangle)]
+pub extern "system" fn Java_dev_impersonation_engine_BoundaryProbe_match<'local>(
+    mut env: EnvUnowned<'local>,
+    _class: JClass<'local>,
+    question: JByteArray<'local>,
+) -> JByteArray<'local> {
+    env.with_env(|env| {
+        let answer = with_bytes(env, &question, wire::MAX_REQUEST, |_, bytes| {
+            Ok(match_names(bytes))
+        })?;
+        Ok(env.byte_array_from_slice(&answer)?)
+    })
+    .resolve::<ThrowEngineException>()
+}
+
+/// Answers a pattern and names, in JSON, with what each name's match captured, or with why the pattern
+/// is refused.
+#[cfg(feature = "boundary-test")]
+fn match_names(question: &[u8]) -> Vec<u8> {
+    use crate::name::Folding;
+    use crate::pattern::Pattern;
+
+    // Only tests call this, and a panic fails them.
+    let (pattern, names): (String, Vec<String>) =
+        serde_json::from_slice(question).expect("the question is JSON");
+    let answer = match Pattern::new(&pattern, Folding::Exact) {
+        Ok(pattern) => {
+            let groups = 1..=pattern.group_count();
+            serde_json::json!({
+                "exact": groups.clone().map(|group| pattern.captures_as_in_java(group)).collect::<Vec<_>>(),
+                "found": names.iter().map(|name| {
+                    // Matching alone takes another way through `regex`, and is what administrators need.
+                    let captures = pattern.matches(name).then(|| pattern.captures(name))??;
+                    let text = |group| captures.get(group).map(|found| found.as_str());
+                    Some(groups.clone().map(text).collect::<Vec<_>>())
+                }).collect::<Vec<_>>(),
+            })
+        }
+        Err(error) => error.to_string().into(),
+    };
+    answer.to_string().into_bytes()
 }

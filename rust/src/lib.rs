@@ -11,8 +11,11 @@
 //! | [`name`] | what a user name may be, and how names are folded |
 //! | [`pattern`] | regular expressions with the meaning they have in Java |
 //! | [`admin`], [`scope`] | the two kinds of rule that use patterns |
-//! | [`policy`] | users and scopes in JSON |
+//! | [`policy`], [`json`] | users and scopes in JSON, every mistake with its line |
 //! | [`source`] | the files that users, permissions and groups come from, reloaded when they change |
+//! | [`cache`] | what a slow source said of users, remembered for a limited time |
+//! | [`user`] | what a source knows of a user |
+//! | [`user_mapping`] | from the query engine's user names to the source's |
 //! | [`audit`] | a line for each decision, written behind a bounded queue |
 //! | [`log`] | what the engine has to say to the operator |
 //! | [`clock`] | time, replaceable in tests |
@@ -24,12 +27,14 @@
 
 pub mod admin;
 pub mod audit;
+pub mod cache;
 pub mod clock;
 pub mod config;
 pub mod duration;
 pub mod engine;
 #[allow(unsafe_code)]
 mod jni;
+pub mod json;
 pub mod log;
 pub mod name;
 pub mod pattern;
@@ -37,6 +42,8 @@ pub mod policy;
 pub mod reason;
 pub mod scope;
 pub mod source;
+pub mod user;
+pub mod user_mapping;
 pub mod wire;
 
 pub use config::Config;

@@ -2,51 +2,23 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::Arc;
 
+use foldhash::quality::RandomState;
 use jiff::Timestamp;
 use serde::Deserialize;
-use serde::de::{Deserializer, Error as _, Visitor};
+use serde::de::Deserializer;
 use serde_json::value::RawValue;
-use thiserror::Error;
 
+use crate::json::{self, Entry, JsonError};
 use crate::name::{self, Folding};
 use crate::scope::{Scope, ScopeEntry};
-
-/// The permission that lets its holder impersonate, by exactly this name.
-pub const IMPERSONATE_USER: &str = "IMPERSONATE_USER";
-
-/// Why a text is not a policy.
-#[derive(Debug, PartialEq, Eq, Error)]
-#[error("line {line}: {problem}")]
-pub struct PolicyError {
-    /// Where, counted from 1. For a mistake in an entry as a whole, the line on which it begins.
-    pub line: usize,
-    /// What is wrong.
-    pub problem: String,
-}
-
-/// What the permission source knows of a user.
-#[derive(Debug, Default)]
-pub struct User {
-    /// Whether `IMPERSONATE_USER` is held.
-    pub may_impersonate: bool,
-    /// The user's groups.
-    pub groups: Vec<String>,
-    disabled: bool,
-    expires: Option<Timestamp>,
-}
-
-impl User {
-    /// Whether the account is in use at this time: neither disabled nor expired.
-    pub fn is_enabled(&self, now: Timestamp) -> bool {
-        !self.disabled && self.expires.is_none_or(|expires| now < expires)
-    }
-}
+use crate::user::{IMPERSONATE_USER, User};
 
 /// Users and scopes of one version of the file.
 #[derive(Debug, Default)]
 pub struct Policy {
-    users: HashMap<String, User>,
+    users: HashMap<String, Arc<User>, RandomState>,
     /// In the order of the file, which is the order in which they are tried.
     pub scopes: Vec<Scope>,
 }
@@ -58,37 +30,26 @@ impl Policy {
     ///
     /// Broken JSON, unknown keys, wrong types, duplicate users, names that no user can have, refused
     /// patterns.
-    pub fn parse(json: &[u8], folding: Folding) -> Result<Self, PolicyError> {
-        let text = std::str::from_utf8(json).map_err(|error| PolicyError {
-            line: line_of(json, error.valid_up_to()),
-            problem: "the file is not UTF-8".to_owned(),
-        })?;
-        let start = text.len() - text.trim_start().len();
-        let file: PolicyFile<'_> = Entry {
-            json: text,
-            text: &text[start..],
-        }
-        .read()?;
-        let mut users = HashMap::with_capacity(file.users.len());
-        for raw in &file.users {
-            let entry = Entry {
-                json: text,
-                text: raw.get(),
-            };
+    pub fn parse(json: &[u8], folding: Folding) -> Result<Self, JsonError> {
+        let file = Entry::file(json)?;
+        let PolicyFile {
+            users: listed,
+            scopes: rules,
+        } = file.read()?;
+        let mut users = HashMap::with_capacity_and_hasher(listed.len(), RandomState::default());
+        for raw in listed {
+            let entry = file.within(raw);
             let user: UserEntry = entry.read()?;
             let folded = folding.fold(&user.name).into_owned();
             if users.contains_key(&folded) {
                 let problem = format!("the user \"{}\" is there twice", user.name);
                 return Err(entry.error(1, problem));
             }
-            users.insert(folded, user.into());
+            users.insert(folded, Arc::new(user.into()));
         }
-        let mut scopes = Vec::with_capacity(file.scopes.len());
-        for raw in &file.scopes {
-            let entry = Entry {
-                json: text,
-                text: raw.get(),
-            };
+        let mut scopes = Vec::with_capacity(rules.len());
+        for raw in rules {
+            let entry = file.within(raw);
             let scope = Scope::new(&entry.read::<ScopeEntry>()?, folding)
                 .map_err(|error| entry.error(1, error.to_string()))?;
             scopes.push(scope);
@@ -96,8 +57,25 @@ impl Policy {
         Ok(Policy { users, scopes })
     }
 
+    /// Reads a policy that holds scopes alone, since its users are somewhere else.
+    ///
+    /// # Errors
+    ///
+    /// As [`Policy::parse`], and a file that lists users.
+    pub fn parse_scopes(json: &[u8], folding: Folding) -> Result<Self, JsonError> {
+        let file = Entry::file(json)?;
+        if let Some(user) = file.read::<PolicyFile<'_>>()?.users.first() {
+            return Err(file.within(user).error(
+                1,
+                "users are looked up at immuta.endpoint, so this file may hold scopes only"
+                    .to_owned(),
+            ));
+        }
+        Policy::parse(json, folding)
+    }
+
     /// The user of this folded name.
-    pub fn user(&self, folded: &str) -> Option<&User> {
+    pub fn user(&self, folded: &str) -> Option<&Arc<User>> {
         self.users.get(folded)
     }
 }
@@ -113,7 +91,6 @@ impl fmt::Display for Policy {
     }
 }
 
-/// The entries stay text at first: read one by one, each knows the line on which it begins.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct PolicyFile<'a> {
@@ -153,7 +130,7 @@ impl From<UserEntry> for User {
 }
 
 fn user_name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    checked(deserializer, |text| {
+    json::checked(deserializer, |text| {
         if name::is_valid(text) {
             Ok(text.to_owned())
         } else {
@@ -166,77 +143,18 @@ fn user_name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Er
 }
 
 fn expiry<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
-    checked(deserializer, |text| {
+    json::checked(deserializer, |text| {
         text.parse()
             .map(Some)
             .map_err(|_| format!("{text:?} is not a time; write one as in 2027-01-31T00:00:00Z"))
     })
 }
 
-/// Reads a string and checks it while the reader still stands there: only then does `serde_json` give
-/// the error its line.
-fn checked<'de, D: Deserializer<'de>, T>(
-    deserializer: D,
-    check: fn(&str) -> Result<T, String>,
-) -> Result<T, D::Error> {
-    struct Checked<T>(fn(&str) -> Result<T, String>);
-
-    impl<T> Visitor<'_> for Checked<T> {
-        type Value = T;
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("a string")
-        }
-
-        fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<T, E> {
-            (self.0)(text).map_err(E::custom)
-        }
-    }
-
-    deserializer.deserialize_str(Checked(check))
-}
-
-/// A JSON object within the file's text.
-struct Entry<'a> {
-    json: &'a str,
-    text: &'a str,
-}
-
-impl<'a> Entry<'a> {
-    fn read<T: Deserialize<'a>>(&self) -> Result<T, PolicyError> {
-        // Derived readers take lists for objects, which nobody means here.
-        let result = if self.text.is_empty() || self.text.starts_with('{') {
-            serde_json::from_str(self.text)
-        } else {
-            Err(serde_json::Error::custom("expected an object, { ... }"))
-        };
-        result.map_err(|error| {
-            let text = error.to_string();
-            let position = format!(" at line {} column {}", error.line(), error.column());
-            let problem = text.strip_suffix(&position).unwrap_or(&text);
-            self.error(error.line().max(1), problem.to_owned())
-        })
-    }
-
-    /// An error on this line of the entry.
-    fn error(&self, line: usize, problem: String) -> PolicyError {
-        let offset = self.text.as_ptr() as usize - self.json.as_ptr() as usize;
-        PolicyError {
-            line: line_of(self.json.as_bytes(), offset) + line - 1,
-            problem,
-        }
-    }
-}
-
-fn line_of(json: &[u8], offset: usize) -> usize {
-    json[..offset].iter().filter(|byte| **byte == b'\n').count() + 1
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn parse(json: &str) -> Result<Policy, PolicyError> {
+    fn parse(json: &str) -> Result<Policy, JsonError> {
         Policy::parse(json.as_bytes(), Folding::Exact)
     }
 
@@ -260,8 +178,8 @@ mod tests {
         let policy =
             parse(r#"{"users": [{"name": "a", "expires": "2027-01-31T00:00:00Z"}]}"#).unwrap();
         let user = policy.user("a").unwrap();
-        assert!(user.is_enabled("2027-01-30T23:59:59Z".parse().unwrap()));
-        assert!(!user.is_enabled("2027-01-31T00:00:00Z".parse().unwrap()));
+        assert!(user.is_enabled(|| "2027-01-30T23:59:59Z".parse().unwrap()));
+        assert!(!user.is_enabled(|| "2027-01-31T00:00:00Z".parse().unwrap()));
     }
 
     #[test]
@@ -353,6 +271,18 @@ mod tests {
         assert_eq!(
             error.unwrap_err().to_string(),
             "line 2: the file is not UTF-8"
+        );
+    }
+
+    #[test]
+    fn where_users_come_from_elsewhere_the_file_may_not_list_any() {
+        let scopes_only = |json: &str| Policy::parse_scopes(json.as_bytes(), Folding::Exact);
+        let policy = scopes_only(r#"{"users": [], "scopes": [{"new_user": "a"}]}"#).unwrap();
+        assert_eq!(policy.scopes.len(), 1);
+        let error = scopes_only("{\"users\": [\n{\"name\": \"svc\"}]}").unwrap_err();
+        assert!(
+            error.to_string().starts_with("line 2: users are looked up"),
+            "{error}"
         );
     }
 

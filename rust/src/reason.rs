@@ -70,6 +70,11 @@ impl Reason {
         self as u8
     }
 
+    /// The reason of this number.
+    pub fn from_code(code: u8) -> Option<Self> {
+        Reason::ALL.into_iter().find(|reason| reason.code() == code)
+    }
+
     /// Whether the decision is to allow.
     pub fn is_allow(self) -> bool {
         self.code() < Reason::Disabled.code()

@@ -4,6 +4,7 @@ use std::fs;
 use std::io::Write as _;
 use std::process::{Command, Output, Stdio};
 
+use fake_immuta::{FakeImmuta, FakeUser};
 use tempfile::TempDir;
 
 struct Fixture {
@@ -168,4 +169,135 @@ fn errors_exit_with_two_and_name_the_file() {
     let missing = fixture.run(&["check-config", "missing.properties"]);
     assert_eq!(missing.status.code(), Some(2));
     assert!(stderr(&missing).contains("missing.properties"));
+}
+
+/// A configuration that looks users up at the stand-in.
+fn online(immuta: &FakeImmuta, properties: &str) -> Fixture {
+    let fixture = Fixture::new("");
+    fs::write(fixture.folder.path().join("key"), immuta.api_key()).unwrap();
+    fs::write(fixture.folder.path().join("ca.pem"), immuta.ca_pem()).unwrap();
+    fs::write(
+        fixture.folder.path().join("access-control.properties"),
+        format!(
+            "immuta.endpoint={}\nimmuta.apikey-file=key\nimmuta.ca-file=ca.pem\n{properties}",
+            immuta.https_url()
+        ),
+    )
+    .unwrap();
+    fixture
+}
+
+#[test]
+fn can_i_asks_immuta() {
+    let immuta = FakeImmuta::start();
+    immuta.put_user(FakeUser::new("svc@corp", &["IMPERSONATE_USER"]));
+    immuta.put_user(FakeUser::new("alice@corp", &[]));
+    let fixture = online(
+        &immuta,
+        "immuta.impersonation.user-mapping.file=mapping.json\n",
+    );
+    fs::write(
+        fixture.folder.path().join("mapping.json"),
+        r#"{"rules": [{"pattern": "(.*)", "user": "$1@corp"}]}"#,
+    )
+    .unwrap();
+    let allowed = fixture.can_i(&["svc", "alice"]);
+    assert_eq!(allowed.status.code(), Some(0), "{}", stderr(&allowed));
+    assert!(stdout(&allowed).starts_with("allow permission\n"));
+    let denied = fixture.can_i(&["alice", "svc", "--json"]);
+    assert_eq!(denied.status.code(), Some(1));
+    let answer: serde_json::Value = serde_json::from_str(&stdout(&denied)).unwrap();
+    assert_eq!(answer["impersonator"], "alice");
+    assert_eq!(answer["mappedImpersonator"], "alice@corp");
+    assert_eq!(answer["reason"], "no-permission");
+    assert!(
+        answer["explanation"]
+            .as_str()
+            .unwrap()
+            .contains("alice@corp")
+    );
+}
+
+#[test]
+fn check_config_contacts_the_endpoint_only_when_told_to() {
+    let immuta = FakeImmuta::start();
+    let fixture = online(&immuta, "");
+    let offline = fixture.run(&["check-config", "access-control.properties"]);
+    assert_eq!(offline.status.code(), Some(0), "{}", stdout(&offline));
+    assert!(immuta.requests().is_empty());
+    let checked = fixture.run(&["check-config", "access-control.properties", "--online"]);
+    assert_eq!(checked.status.code(), Some(0), "{}", stdout(&checked));
+    assert!(
+        stdout(&checked).contains("accepts the API key"),
+        "{}",
+        stdout(&checked)
+    );
+    assert!(!immuta.requests().is_empty());
+}
+
+#[test]
+fn check_config_online_says_what_is_wrong_with_the_endpoint() {
+    let immuta = FakeImmuta::start();
+    let fixture = online(&immuta, "");
+    fs::write(fixture.folder.path().join("key"), "another-key").unwrap();
+    let checked = fixture.run(&["check-config", "access-control.properties", "--online"]);
+    assert_eq!(checked.status.code(), Some(1));
+    let text = stdout(&checked);
+    assert!(text.starts_with("error: immuta.endpoint: "), "{text}");
+    assert!(
+        text.contains("refused the API key") && !text.contains("another-key"),
+        "{text}"
+    );
+}
+
+#[test]
+fn check_config_online_has_nobody_to_ask_without_an_endpoint() {
+    let checked = Fixture::new("").run(&["check-config", "access-control.properties", "--online"]);
+    assert_eq!(checked.status.code(), Some(0));
+    assert!(stdout(&checked).contains("warning: there is no immuta.endpoint"));
+}
+
+/// What stands in the README under this mark.
+fn readme_example(name: &str) -> String {
+    let readme = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md")).unwrap();
+    let (_, rest) = readme
+        .split_once(&format!("<!-- example:{name} -->\n"))
+        .unwrap();
+    let (_, block) = rest.split_once('\n').unwrap();
+    let (block, _) = block.split_once("```").unwrap();
+    block.to_owned()
+}
+
+#[test]
+fn the_readmes_example_with_immuta_works() {
+    let immuta = FakeImmuta::start();
+    immuta.put_user(FakeUser::new("svc_bi@example.com", &["IMPERSONATE_USER"]));
+    immuta.put_user(FakeUser::new("alice@example.com", &[]));
+    let fixture = online(&immuta, "");
+    let etc = fixture.folder.path().join("etc");
+    fs::create_dir(&etc).unwrap();
+    fs::write(etc.join("immuta.key"), immuta.api_key()).unwrap();
+    fs::write(
+        etc.join("mapping.json"),
+        readme_example("user-mapping.json"),
+    )
+    .unwrap();
+    let properties = readme_example("immuta.properties")
+        .replace("https://immuta.example.com", &immuta.https_url())
+        + "immuta.ca-file=ca.pem\nimmuta.impersonation.user-mapping.file=etc/mapping.json\n";
+    fs::write(
+        fixture.folder.path().join("access-control.properties"),
+        properties,
+    )
+    .unwrap();
+    let checked = fixture.run(&["check-config", "--online", "access-control.properties"]);
+    assert_eq!(checked.status.code(), Some(0), "{}", stdout(&checked));
+    let allowed = fixture.can_i(&["SVC_BI", "alice"]);
+    assert_eq!(allowed.status.code(), Some(0), "{}", stdout(&allowed));
+    let robot = fixture.can_i(&["robot_1", "alice"]);
+    assert!(
+        stdout(&robot).starts_with("deny unknown-user"),
+        "{}",
+        stdout(&robot)
+    );
 }

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use immuta_impersonation::config::AUDIT_FILE;
+use immuta_impersonation::log::Level;
 use immuta_impersonation::{Engine, Name, Reason, Request};
 
 use super::{CanI, CliError, properties};
@@ -22,19 +23,25 @@ pub(super) fn run(question: &CanI) -> Result<ExitCode, CliError> {
     }
     let impersonator = question.impersonator.as_deref().unwrap_or_default();
     let target = question.target.as_deref().unwrap_or_default();
-    let reason = engine.decide(&request(question, impersonator.into(), target.into()));
+    let request = request(question, impersonator.into(), target.into());
+    let reason = engine.decide(&request);
+    let explanation = engine.explain(reason, &request);
+    print_log(&engine);
     if question.json {
+        let names = engine.names_in_source(&request);
         let answer = serde_json::json!({
             "impersonator": impersonator,
             "target": target,
+            "mappedImpersonator": names.impersonator,
+            "mappedTarget": names.target,
             "decision": reason.decision(),
             "reason": reason.as_str(),
-            "explanation": reason.sentence(),
+            "explanation": explanation,
         });
         println!("{answer}");
     } else {
         println!("{} {reason}", reason.decision());
-        println!("{}", reason.sentence());
+        println!("{explanation}");
     }
     Ok(exit_code(reason))
 }
@@ -61,11 +68,23 @@ fn run_batch(engine: &Engine, question: &CanI, batch: &Path) -> Result<(), CliEr
             Name::from_bytes(&pair[..tab]),
             Name::from_bytes(&pair[tab + 1..]),
         );
-        let reason = engine.decide(&request(question, impersonator, target));
+        let reason = engine.decide(&self::request(question, impersonator, target));
         writeln!(out, "{}\t{reason}", reason.decision())?;
     }
     out.flush()?;
+    print_log(engine);
     Ok(())
+}
+
+/// What an operator would find in the server's log, such as why nobody could be looked up.
+fn print_log(engine: &Engine) {
+    for message in engine.log().drain() {
+        match message.level {
+            Level::Info => {}
+            Level::Warning => eprintln!("warning: {}", message.text),
+            Level::Error => eprintln!("error: {}", message.text),
+        }
+    }
 }
 
 fn request<'a>(question: &'a CanI, impersonator: Name<'a>, target: Name<'a>) -> Request<'a> {

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use immuta_impersonation::Engine;
-use immuta_impersonation::config::ConfigError;
+use immuta_impersonation::config::{ConfigError, ENDPOINT};
 use thiserror::Error;
 
 /// Asks the impersonation engine what it would decide, and checks configurations.
@@ -28,6 +28,9 @@ enum Command {
     CheckConfig {
         /// The access control's properties file.
         file: PathBuf,
+        /// Asks Immuta as well whether it answers with this endpoint and key.
+        #[arg(long)]
+        online: bool,
     },
 }
 
@@ -87,13 +90,22 @@ pub enum CliError {
 pub fn run(arguments: Arguments) -> Result<ExitCode, CliError> {
     match arguments.command {
         Command::CanI(question) => can_i::run(&question),
-        Command::CheckConfig { file } => check_config(&file),
+        Command::CheckConfig { file, online } => check_config(&file, online),
     }
 }
 
-fn check_config(file: &Path) -> Result<ExitCode, CliError> {
-    let (problems, warnings) = Engine::check(&properties::read(file)?);
+fn check_config(file: &Path, online: bool) -> Result<ExitCode, CliError> {
+    let properties = properties::read(file)?;
+    let (mut problems, mut warnings) = Engine::check(&properties);
     let mut out = io::stdout().lock();
+    // With other problems about, an endpoint that does not answer would only be one of their faces.
+    if online && problems.is_empty() {
+        match Engine::check_online(&properties) {
+            Some(Ok(found)) => writeln!(out, "{ENDPOINT}: {found}")?,
+            Some(Err(problem)) => problems.push(problem),
+            None => warnings.push(format!("there is no {ENDPOINT} that --online could ask")),
+        }
+    }
     for problem in &problems {
         writeln!(out, "error: {problem}")?;
     }

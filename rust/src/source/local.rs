@@ -1,60 +1,114 @@
-//! The policy file and the group file together as a permission source.
+//! The local files: the policy file, the group file and the user mapping.
 
+use std::fmt::Display;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::clock::Clock;
-use crate::config::{GROUP_FILE, POLICY_FILE, Problem};
+use crate::config::{GROUP_FILE, POLICY_FILE, Problem, USER_MAPPING_FILE};
 use crate::log::Log;
 use crate::name::Folding;
-use crate::policy::{Policy, User};
-use crate::source::Unavailable;
+use crate::policy::Policy;
 use crate::source::group_file::GroupFile;
-use crate::source::watched::{self, Parser, Watch, WatchedFile};
+use crate::source::watched::{self, Current, Parser, Watch, WatchedFile};
+use crate::user_mapping::UserMapping;
 
 /// Which files there are.
 #[derive(Clone, Debug)]
 pub struct Files {
-    /// The policy file.
-    pub policy: Watch,
-    /// The group file, if there is one.
+    /// The policy file, required unless users are looked up elsewhere.
+    pub policy: Option<Watch>,
+    /// Whether the policy file lists users, or scopes alone.
+    pub lists_users: bool,
+    /// The group file.
     pub groups: Option<Watch>,
+    /// The user mapping.
+    pub mapping: Option<Watch>,
     /// How user names are compared.
     pub folding: Folding,
 }
 
 impl Files {
-    fn policy_parser(&self) -> Parser<Policy> {
-        let folding = self.folding;
-        Box::new(move |bytes| Policy::parse(bytes, folding).map_err(|error| error.to_string()))
-    }
-
-    fn group_parser(&self) -> Parser<GroupFile> {
-        let folding = self.folding;
-        Box::new(move |bytes| GroupFile::parse(bytes, folding))
-    }
-
     /// Reads the files once and says what is wrong with them.
     pub fn check(&self) -> Vec<Problem> {
-        let policy = watched::read(&self.policy.path, &self.policy_parser()).err();
-        let groups = self
-            .groups
-            .as_ref()
-            .and_then(|watch| watched::read(&watch.path, &self.group_parser()).err());
-        let problems = [(POLICY_FILE, policy), (GROUP_FILE, groups)];
-        problems
-            .into_iter()
-            .filter_map(|(property, error)| Some(Problem::new(property, error?.to_string())))
-            .collect()
+        let problems = [
+            self.policy_kind().check(self.policy.as_ref(), self.folding),
+            GROUPS.check(self.groups.as_ref(), self.folding),
+            MAPPING.check(self.mapping.as_ref(), self.folding),
+        ];
+        problems.into_iter().flatten().collect()
+    }
+
+    fn policy_kind(&self) -> Kind<Policy> {
+        Kind {
+            property: POLICY_FILE,
+            name: "policy file",
+            parse: if self.lists_users {
+                |bytes, folding| Policy::parse(bytes, folding).map_err(|error| error.to_string())
+            } else {
+                |bytes, folding| {
+                    Policy::parse_scopes(bytes, folding).map_err(|error| error.to_string())
+                }
+            },
+        }
     }
 }
 
-/// Users, permissions, groups and scopes from local files, watched until it is dropped.
-pub struct LocalSource {
-    policy: WatchedFile<Policy>,
-    groups: Option<WatchedFile<GroupFile>>,
+const GROUPS: Kind<GroupFile> = Kind {
+    property: GROUP_FILE,
+    name: "group file",
+    parse: GroupFile::parse,
+};
+
+const MAPPING: Kind<UserMapping> = Kind {
+    property: USER_MAPPING_FILE,
+    name: "user mapping file",
+    parse: |bytes, folding| UserMapping::parse(bytes, folding).map_err(|error| error.to_string()),
+};
+
+/// What a file holds, which property names it, and how it is read.
+struct Kind<T> {
+    property: &'static str,
+    name: &'static str,
+    parse: fn(&[u8], Folding) -> Result<T, String>,
 }
 
-impl LocalSource {
+impl<T: Display + Send + Sync + 'static> Kind<T> {
+    fn parser(&self, folding: Folding) -> Parser<T> {
+        let parse = self.parse;
+        Box::new(move |bytes| parse(bytes, folding))
+    }
+
+    fn check(&self, watch: Option<&Watch>, folding: Folding) -> Option<Problem> {
+        let error = watched::read(&watch?.path, &self.parser(folding)).err()?;
+        Some(Problem::new(self.property, error.to_string()))
+    }
+
+    fn open(
+        &self,
+        watch: Option<&Watch>,
+        folding: Folding,
+        clock: &Arc<dyn Clock>,
+        log: &Arc<Log>,
+    ) -> Result<Option<WatchedFile<T>>, Problem> {
+        watch
+            .map(|watch| {
+                let (clock, log) = (Arc::clone(clock), Arc::clone(log));
+                WatchedFile::open(self.name, watch.clone(), self.parser(folding), clock, log)
+            })
+            .transpose()
+            .map_err(|error| Problem::new(self.property, error.to_string()))
+    }
+}
+
+/// The files, watched until this is dropped.
+pub struct LocalFiles {
+    policy: Option<WatchedFile<Policy>>,
+    groups: Option<WatchedFile<GroupFile>>,
+    mapping: Option<WatchedFile<UserMapping>>,
+}
+
+impl LocalFiles {
     /// Reads the files and starts to watch them.
     ///
     /// # Errors
@@ -65,94 +119,80 @@ impl LocalSource {
         clock: &Arc<dyn Clock>,
         log: &Arc<Log>,
     ) -> Result<Self, Vec<Problem>> {
-        let problem =
-            |property, error: watched::FileError| vec![Problem::new(property, error.to_string())];
-        let policy = WatchedFile::open(
-            "policy file",
-            files.policy.clone(),
-            files.policy_parser(),
-            Arc::clone(clock),
-            Arc::clone(log),
-        )
-        .map_err(|error| problem(POLICY_FILE, error));
-        let groups = files
-            .groups
-            .clone()
-            .map(|watch| {
-                let (clock, log) = (Arc::clone(clock), Arc::clone(log));
-                WatchedFile::open("group file", watch, files.group_parser(), clock, log)
-            })
-            .transpose()
-            .map_err(|error| problem(GROUP_FILE, error));
-        match (policy, groups) {
-            (Ok(policy), Ok(groups)) => Ok(LocalSource { policy, groups }),
-            (policy, groups) => Err([policy.err(), groups.err()]
+        let folding = files.folding;
+        let policy = files
+            .policy_kind()
+            .open(files.policy.as_ref(), folding, clock, log);
+        let groups = GROUPS.open(files.groups.as_ref(), folding, clock, log);
+        let mapping = MAPPING.open(files.mapping.as_ref(), folding, clock, log);
+        match (policy, groups, mapping) {
+            (Ok(policy), Ok(groups), Ok(mapping)) => Ok(LocalFiles {
+                policy,
+                groups,
+                mapping,
+            }),
+            (policy, groups, mapping) => Err([policy.err(), groups.err(), mapping.err()]
                 .into_iter()
-                .flatten()
                 .flatten()
                 .collect()),
         }
     }
 
-    /// What the files say now.
-    pub fn view(&self) -> View {
-        let policy = self.policy.current();
-        let groups = self.groups.as_ref().map(WatchedFile::current);
-        View {
-            available: policy.trusted && groups.as_ref().is_none_or(|groups| groups.trusted),
-            policy: policy.value,
-            groups: groups.map(|groups| groups.value),
+    /// What the files say now, which is a time of the clock.
+    pub fn snapshot(&self, now: Duration) -> Snapshot {
+        let policy = self.policy.as_ref().map(|file| file.current(now));
+        let groups = self.groups.as_ref().map(|file| file.current(now));
+        let mapping = self.mapping.as_ref().map(|file| file.current(now));
+        Snapshot {
+            trusted: trusted(policy.as_ref())
+                && trusted(groups.as_ref())
+                && trusted(mapping.as_ref()),
+            policy,
+            groups,
+            mapping,
         }
     }
 
     /// Looks for changes at once.
     pub fn reload_if_changed(&self) {
-        self.policy.reload_if_changed();
-        if let Some(groups) = &self.groups {
-            groups.reload_if_changed();
-        }
+        reload(self.policy.as_ref());
+        reload(self.groups.as_ref());
+        reload(self.mapping.as_ref());
     }
 }
 
-/// What a decision is made on, from its first step to its last.
-pub struct View {
-    /// Users and scopes. The scopes still hold when lookups fail.
-    pub policy: Arc<Policy>,
-    groups: Option<Arc<GroupFile>>,
-    available: bool,
+fn trusted<T>(file: Option<&Current<T>>) -> bool {
+    file.is_none_or(|current| current.trusted)
 }
 
-impl View {
-    /// Looks a user up by folded name.
-    ///
-    /// # Errors
-    ///
-    /// A file has been broken for too long.
-    pub fn user(&self, folded: &str) -> Result<Option<&User>, Unavailable> {
-        if self.available {
-            Ok(self.policy.user(folded))
-        } else {
-            Err(Unavailable)
-        }
+fn reload<T: Display + Send + Sync + 'static>(file: Option<&WatchedFile<T>>) {
+    if let Some(file) = file {
+        file.reload_if_changed();
+    }
+}
+
+/// What the files say at one moment. A file that is not configured is absent.
+pub struct Snapshot {
+    /// Whether every file may still be trusted: none has been broken for too long.
+    pub trusted: bool,
+    policy: Option<Current<Policy>>,
+    groups: Option<Current<GroupFile>>,
+    mapping: Option<Current<UserMapping>>,
+}
+
+impl Snapshot {
+    /// Users and scopes.
+    pub fn policy(&self) -> Option<&Policy> {
+        self.policy.as_ref().map(Current::value)
     }
 
-    /// The groups that the files give a user who was looked up by this folded name; none where they
-    /// cannot be asked.
-    pub fn groups<'v>(
-        &'v self,
-        folded: &str,
-        known: Result<Option<&'v User>, Unavailable>,
-    ) -> Vec<&'v str> {
-        let Ok(user) = known else {
-            return Vec::new();
-        };
-        let mut groups: Vec<&str> = user
-            .into_iter()
-            .flat_map(|user| user.groups.iter().map(String::as_str))
-            .collect();
-        if let Some(file) = &self.groups {
-            groups.extend(file.groups(folded));
-        }
-        groups
+    /// Groups by user name.
+    pub fn groups(&self) -> Option<&GroupFile> {
+        self.groups.as_ref().map(Current::value)
+    }
+
+    /// From the query engine's names to the source's.
+    pub fn mapping(&self) -> Option<&UserMapping> {
+        self.mapping.as_ref().map(Current::value)
     }
 }

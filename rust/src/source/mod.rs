@@ -1,12 +1,148 @@
 //! Permission sources: where users, permissions and groups come from.
 
 pub mod group_file;
+pub mod immuta;
 pub mod local;
+pub mod lookup;
+pub mod settings;
 pub mod watched;
 
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::Duration;
+
 use thiserror::Error;
+
+use crate::cache::Cache;
+use crate::clock::Clock;
+use crate::scope::Scope;
+use crate::source::local::{LocalFiles, Snapshot};
+use crate::user::User;
 
 /// A permission source cannot answer. It is neither a yes nor a no.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("the permission source cannot answer")]
 pub struct Unavailable;
+
+/// The permission source: local files, and what users are looked up in besides, if anything.
+pub struct Source {
+    files: LocalFiles,
+    remote: Option<Cache>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Source {
+    /// Users come from the remote source if there is one, else from the policy file.
+    pub fn new(files: LocalFiles, remote: Option<Cache>, clock: Arc<dyn Clock>) -> Self {
+        Source {
+            files,
+            remote,
+            clock,
+        }
+    }
+
+    /// What one decision is made on.
+    pub fn view(&self) -> View<'_> {
+        let now = self.clock.elapsed();
+        View {
+            files: self.files.snapshot(now),
+            remote: self
+                .remote
+                .as_ref()
+                .map(|cache| (cache, cache.deadline(now))),
+        }
+    }
+
+    /// Looks for changed files at once.
+    pub fn reload_if_changed(&self) {
+        self.files.reload_if_changed();
+    }
+
+    /// Forgets what is remembered of everybody.
+    pub fn flush(&self) {
+        if let Some(cache) = &self.remote {
+            cache.flush();
+        }
+    }
+
+    /// Forgets what is remembered of the user of this name, which is the query engine's, folded.
+    pub fn flush_user(&self, folded: &str) {
+        if let (Some(cache), Some(name)) = (&self.remote, self.view().name_in_source(folded)) {
+            cache.flush_user(&name);
+        }
+    }
+}
+
+/// What a decision is made on, from its first step to its last: one version of each file, and one
+/// deadline for all that has to be looked up.
+pub struct View<'s> {
+    files: Snapshot,
+    remote: Option<(&'s Cache, Duration)>,
+}
+
+impl View<'_> {
+    /// Looks a user up by the query engine's name, folded.
+    ///
+    /// # Errors
+    ///
+    /// A file has been broken for too long, or the remote source did not say.
+    pub fn user(&self, folded: &str) -> Result<Option<Arc<User>>, Unavailable> {
+        if !self.files.trusted {
+            return Err(Unavailable);
+        }
+        let Some(name) = self.name_in_source(folded) else {
+            return Ok(None);
+        };
+        match self.remote {
+            Some((cache, deadline)) => cache.user(&name, deadline),
+            None => Ok(self
+                .files
+                .policy()
+                .and_then(|policy| policy.user(&name).cloned())),
+        }
+    }
+
+    /// The name that the source knows a user by; `None` if it knows no such user.
+    fn name_in_source<'n>(&self, folded: &'n str) -> Option<Cow<'n, str>> {
+        match self.files.mapping() {
+            Some(mapping) => mapping.map(folded).map(Cow::Owned),
+            None => Some(Cow::Borrowed(folded)),
+        }
+    }
+
+    /// What is to be said of a user to whoever knows the query engine's name only: what the user mapping
+    /// makes of it. Nothing without a user mapping.
+    pub fn mapped(&self, folded: &str) -> Option<Mapped> {
+        let mapping = self.files.mapping()?;
+        Some(mapping.map(folded).map_or(Mapped::Nobody, Mapped::To))
+    }
+
+    /// The groups of a user who was looked up by this folded name; none where the source cannot be asked.
+    pub fn groups<'v>(
+        &'v self,
+        folded: &str,
+        known: &'v Result<Option<Arc<User>>, Unavailable>,
+    ) -> impl Iterator<Item = &'v str> {
+        let user = known.as_ref().ok();
+        let own = user.and_then(Option::as_ref).into_iter();
+        let listed = self.files.groups().filter(|_| user.is_some());
+        own.flat_map(|user| user.groups.iter().map(String::as_str))
+            .chain(listed.into_iter().flat_map(|file| file.groups(folded)))
+    }
+
+    /// The scopes. They still hold when lookups fail.
+    pub fn scopes(&self) -> &[Scope] {
+        self.files
+            .policy()
+            .map_or(&[], |policy| policy.scopes.as_slice())
+    }
+}
+
+/// What the user mapping makes of a name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Mapped {
+    /// The name that the source knows.
+    To(String),
+    /// No user of the source.
+    Nobody,
+}

@@ -12,8 +12,9 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use arc_swap::{ArcSwap, Guard};
 use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
-use parking_lot::{Mutex, RwLock};
+use parking_lot::Mutex;
 use thiserror::Error;
 
 use crate::clock::Clock;
@@ -88,10 +89,16 @@ pub struct Watch {
 
 /// What a file says at one moment.
 pub struct Current<T> {
-    /// The last good version.
-    pub value: Arc<T>,
+    version: Guard<Arc<Version<T>>>,
     /// Whether it may still be trusted: the file has not been broken for too long.
     pub trusted: bool,
+}
+
+impl<T> Current<T> {
+    /// The last good version.
+    pub fn value(&self) -> &T {
+        &self.version.value
+    }
 }
 
 /// What tells one version of a file from the next.
@@ -118,15 +125,30 @@ impl Stamp {
 
 struct Version<T> {
     value: Arc<T>,
-    looked: Duration,
     broken_since: Option<Duration>,
+    /// When it is not to be trusted any more, unless somebody looks at the file before.
+    trusted_until: Duration,
+}
+
+impl<T> Version<T> {
+    fn new(value: Arc<T>, looked: Duration, broken_since: Option<Duration>, watch: &Watch) -> Self {
+        let silence = watch.max_stale.max(LONGEST_SILENCE) + watch.refresh * 2;
+        let silent_until = looked.saturating_add(silence);
+        let stale_until = broken_since.map(|since| since.saturating_add(watch.max_stale));
+        Version {
+            value,
+            broken_since,
+            trusted_until: stale_until.map_or(silent_until, |stale| stale.min(silent_until)),
+        }
+    }
 }
 
 struct State<T> {
     kind: &'static str,
     watch: Watch,
     parser: Parser<T>,
-    version: RwLock<Version<T>>,
+    /// Written under the lock of `stamp` alone.
+    version: ArcSwap<Version<T>>,
     stamp: Mutex<Option<Stamp>>,
     clock: Arc<dyn Clock>,
     log: Arc<Log>,
@@ -138,9 +160,14 @@ impl<T: Display> State<T> {
         // Taken before reading, so that a change during the reading is seen the next time.
         let stamp = Stamp::of(&self.watch.path);
         let now = self.clock.elapsed();
-        let was_broken = self.version.read().broken_since.is_some();
+        let version = self.version.load_full();
+        let store = |value: &Arc<T>, broken_since| {
+            let version = Version::new(Arc::clone(value), now, broken_since, &self.watch);
+            self.version.store(Arc::new(version));
+        };
+        let was_broken = version.broken_since.is_some();
         if *last == stamp && !was_broken {
-            self.version.write().looked = now;
+            store(&version.value, None);
             return;
         }
         let changed = *last != stamp;
@@ -161,18 +188,11 @@ impl<T: Display> State<T> {
                     self.watch.path.display()
                 );
                 self.log.push(Level::Info, text);
-                *self.version.write() = Version {
-                    value: Arc::new(value),
-                    looked: now,
-                    broken_since: None,
-                };
+                store(&Arc::new(value), None);
             }
             Err(error) => {
-                let since = {
-                    let mut version = self.version.write();
-                    version.looked = now;
-                    *version.broken_since.get_or_insert(now)
-                };
+                let since = version.broken_since.unwrap_or(now);
+                store(&version.value, Some(since));
                 if changed || !was_broken {
                     let remaining = self.watch.max_stale.saturating_sub(now - since);
                     self.log.push(
@@ -234,17 +254,14 @@ impl<T: Display + Send + Sync + 'static> WatchedFile<T> {
         log: Arc<Log>,
     ) -> Result<Self, FileError> {
         let stamp = Stamp::of(&watch.path);
-        let version = Version {
-            value: Arc::new(read(&watch.path, &parser)?),
-            looked: clock.elapsed(),
-            broken_since: None,
-        };
+        let value = Arc::new(read(&watch.path, &parser)?);
+        let version = Version::new(value, clock.elapsed(), None, &watch);
         Ok(WatchedFile {
             state: Arc::new(State {
                 kind,
                 watch,
                 parser,
-                version: RwLock::new(version),
+                version: ArcSwap::from_pointee(version),
                 stamp: Mutex::new(stamp),
                 clock,
                 log,
@@ -253,18 +270,12 @@ impl<T: Display + Send + Sync + 'static> WatchedFile<T> {
         })
     }
 
-    /// What the file says now.
-    pub fn current(&self) -> Current<T> {
-        let State { watch, clock, .. } = self.state.as_ref();
-        let version = self.state.version.read();
-        let age = |since| clock.elapsed().saturating_sub(since);
-        let silence = watch.max_stale.max(LONGEST_SILENCE) + watch.refresh * 2;
+    /// What the file says now, which is a time of the clock.
+    pub fn current(&self, now: Duration) -> Current<T> {
+        let version = self.state.version.load();
         Current {
-            value: Arc::clone(&version.value),
-            trusted: version
-                .broken_since
-                .is_none_or(|since| age(since) < watch.max_stale)
-                && age(version.looked) < silence,
+            trusted: now < version.trusted_until,
+            version,
         }
     }
 
@@ -343,8 +354,8 @@ mod tests {
 
     /// What the file says, if it may be trusted.
     fn says(file: &WatchedFile<String>) -> Option<String> {
-        let current = file.current();
-        current.trusted.then(|| current.value.to_string())
+        let current = file.current(file.state.clock.elapsed());
+        current.trusted.then(|| current.value().to_string())
     }
 
     #[test]

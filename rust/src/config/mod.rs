@@ -12,91 +12,18 @@ use crate::audit::{self, OnFailure};
 use crate::duration;
 use crate::name::Folding;
 use crate::pattern::Pattern;
-use crate::source::local::Files;
-use crate::source::watched::Watch;
+use crate::source::settings::Settings as SourceSettings;
+
+mod property;
+mod source;
 
 /// Properties by name, as an operator wrote them.
 pub type Properties = BTreeMap<String, String>;
 
-/// The names that the engine acts on.
-mod property {
-    pub const NAME: &str = "access-control.name";
-    pub const USER_ADMIN: &str = "immuta.user.admin";
-    pub const GROUP_ADMIN: &str = "immuta.group.admin";
-    pub const ALLOW_MATCH_ALL_ADMIN: &str = "immuta.impersonation.allow-match-all-admin";
-    pub const ENABLED: &str = "immuta.impersonation.enabled";
-    /// Names the policy file.
-    pub const POLICY_FILE: &str = "immuta.impersonation.policy-file";
-    pub const POLICY_FILE_REFRESH: &str = "immuta.impersonation.policy-file.refresh";
-    pub const POLICY_FILE_MAX_STALE: &str = "immuta.impersonation.policy-file.max-stale";
-    pub const UNKNOWN_TARGETS: &str = "immuta.impersonation.unknown-targets";
-    pub const PROTECT_ADMINS: &str = "immuta.impersonation.protect-admins";
-    pub const ALLOW_CHAINED: &str = "immuta.impersonation.allow-chained";
-    pub const CASE_INSENSITIVE: &str = "immuta.impersonation.case-insensitive";
-    /// Names the audit file; empty means none.
-    pub const AUDIT_FILE: &str = "immuta.impersonation.audit.file";
-    pub const AUDIT_ON_FAILURE: &str = "immuta.impersonation.audit.on-failure";
-    pub const ENDPOINT: &str = "immuta.endpoint";
-    pub const APIKEY: &str = "immuta.apikey";
-    pub const APIKEY_FILE: &str = "immuta.apikey-file";
-    /// Names the group file.
-    pub const GROUP_FILE: &str = "immuta.group-file";
-    pub const USER_MAPPING_FILE: &str = "immuta.impersonation.user-mapping.file";
-
-    /// Every name that the engine acts on, and the one that only the shim reads.
-    pub const KNOWN: [&str; 20] = [
-        NAME,
-        USER_ADMIN,
-        GROUP_ADMIN,
-        ALLOW_MATCH_ALL_ADMIN,
-        ENABLED,
-        POLICY_FILE,
-        POLICY_FILE_REFRESH,
-        POLICY_FILE_MAX_STALE,
-        UNKNOWN_TARGETS,
-        PROTECT_ADMINS,
-        ALLOW_CHAINED,
-        CASE_INSENSITIVE,
-        AUDIT_FILE,
-        AUDIT_ON_FAILURE,
-        ENDPOINT,
-        APIKEY,
-        APIKEY_FILE,
-        GROUP_FILE,
-        USER_MAPPING_FILE,
-        "immuta.delegate.config-file",
-    ];
-
-    /// About asking Immuta and remembering the answer; a policy file needs none of it.
-    pub const ENDPOINT_ONLY: [&str; 8] = [
-        "immuta.iam",
-        "immuta.ca-file",
-        "immuta.http.timeout.milliseconds",
-        "immuta.impersonation.allow-http",
-        "immuta.impersonation.cache.max-users",
-        "immuta.impersonation.cache.negative-ttl",
-        "immuta.impersonation.cache.stale-if-error",
-        "immuta.impersonation.cache.ttl",
-    ];
-
-    /// Of the product's own plugin, about data policies.
-    pub const DATA_POLICY: [&str; 7] = [
-        "immuta.allowed.immuta.datasource.operations",
-        "immuta.allowed.non.immuta.datasource.operations",
-        "immuta.audit.legacy.enabled",
-        "immuta.audit.uam.enabled",
-        "immuta.cache.datasource.seconds",
-        "immuta.cache.views.seconds",
-        "immuta.filter.unallowed.table.metadata",
-    ];
-}
-
-pub use property::{AUDIT_FILE, GROUP_FILE, POLICY_FILE};
+pub use property::{AUDIT_FILE, ENDPOINT, GROUP_FILE, POLICY_FILE, USER_MAPPING_FILE};
 
 /// Where decisions are recorded unless the operator says otherwise.
 const DEFAULT_AUDIT_FILE: &str = "var/log/impersonation-audit.jsonl";
-/// A change of the policy file is looked for at most this often.
-const SHORTEST_REFRESH: Duration = Duration::from_millis(10);
 
 /// Something wrong with one property.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -146,8 +73,8 @@ pub struct Config {
     pub enabled: bool,
     /// Who is an admin.
     pub admins: Admins,
-    /// The files that users come from, if a policy file is named.
-    pub files: Option<Files>,
+    /// Where users come from, if that is said without a mistake.
+    pub source: Option<SourceSettings>,
     /// Whether targets that the source does not know may be impersonated.
     pub allow_unknown_targets: bool,
     /// Whether admins are protected from being impersonated by others.
@@ -172,7 +99,6 @@ impl Config {
             warnings: Vec::new(),
         };
         reader.names();
-        reader.sources();
         let folding = if reader.boolean(property::CASE_INSENSITIVE, false) {
             Folding::CaseInsensitive
         } else {
@@ -181,7 +107,7 @@ impl Config {
         let config = Config {
             enabled: reader.boolean(property::ENABLED, true),
             admins: reader.admins(folding),
-            files: reader.files(folding),
+            source: reader.source(folding),
             allow_unknown_targets: reader.choice(
                 property::UNKNOWN_TARGETS,
                 [("deny", false), ("allow", true)],
@@ -228,9 +154,9 @@ impl<'p> Reader<'p> {
                 data_policy.join(", ")
             ));
         }
-        if !endpoint_only.is_empty() {
+        if !endpoint_only.is_empty() && self.get(property::ENDPOINT).is_none() {
             self.warnings.push(format!(
-                "without effect, since users are read from a policy file: {}",
+                "without effect, since there is no immuta.endpoint and users are read from a policy file: {}",
                 endpoint_only.join(", ")
             ));
         }
@@ -249,44 +175,6 @@ impl<'p> Reader<'p> {
             self.problem(
                 property::NAME,
                 format!("is \"{name}\", but this file is for access-control.name=immuta"),
-            );
-        }
-    }
-
-    fn sources(&mut self) {
-        let endpoint = self.get(property::ENDPOINT).is_some();
-        let policy_file = self.get(property::POLICY_FILE).is_some();
-        if endpoint && policy_file {
-            self.problem(
-                property::ENDPOINT,
-                format!(
-                    "set together with {}; set one of them, which in this version is the policy file",
-                    property::POLICY_FILE
-                ),
-            );
-        } else if endpoint {
-            self.problem(
-                property::ENDPOINT,
-                format!(
-                    "asking Immuta's API is not part of this version; list users in a file and name it in {}",
-                    property::POLICY_FILE
-                ),
-            );
-        } else if !policy_file {
-            self.problem(
-                property::POLICY_FILE,
-                "not set, so nobody is known; name a JSON file with users and scopes",
-            );
-        }
-        for name in [property::APIKEY, property::APIKEY_FILE] {
-            if !endpoint && self.get(name).is_some() {
-                self.problem(name, format!("is of use only with {}", property::ENDPOINT));
-            }
-        }
-        if self.get(property::USER_MAPPING_FILE).is_some() {
-            self.problem(
-                property::USER_MAPPING_FILE,
-                "is not part of this version; remove it",
             );
         }
     }
@@ -365,38 +253,6 @@ impl<'p> Reader<'p> {
         }
     }
 
-    fn files(&mut self, folding: Folding) -> Option<Files> {
-        let refresh = self.duration(property::POLICY_FILE_REFRESH, Duration::from_secs(1));
-        if refresh < SHORTEST_REFRESH {
-            self.problem(
-                property::POLICY_FILE_REFRESH,
-                format!("must be {} ms at least", SHORTEST_REFRESH.as_millis()),
-            );
-        }
-        let max_stale = self.duration(property::POLICY_FILE_MAX_STALE, Duration::from_secs(600));
-        let mut watch = |name: &str, what: &str| {
-            let path = self.get(name)?.trim();
-            if path.is_empty() {
-                self.problem(name, format!("is empty; name {what}"));
-                return None;
-            }
-            Some(Watch {
-                path: PathBuf::from(path),
-                refresh,
-                max_stale,
-            })
-        };
-        let groups = watch(
-            property::GROUP_FILE,
-            "a file with a line group:user,user for each group",
-        );
-        Some(Files {
-            policy: watch(property::POLICY_FILE, "a JSON file")?,
-            groups,
-            folding,
-        })
-    }
-
     fn audit(&mut self) -> Option<audit::Settings> {
         let on_failure = self.choice(
             property::AUDIT_ON_FAILURE,
@@ -448,7 +304,7 @@ mod tests {
         assert!(config.protect_admins);
         assert!(!config.allow_chained);
         assert_eq!(config.folding, Folding::Exact);
-        let watch = config.files.unwrap().policy;
+        let watch = config.source.unwrap().files.policy.unwrap();
         assert_eq!(watch.refresh, Duration::from_secs(1));
         assert_eq!(watch.max_stale, Duration::from_secs(600));
         let audit = config.audit.unwrap();
@@ -485,7 +341,7 @@ mod tests {
         assert!(config.allow_chained);
         assert_eq!(config.folding, Folding::CaseInsensitive);
         assert!(config.audit.is_none());
-        let watch = config.files.unwrap().policy;
+        let watch = config.source.unwrap().files.policy.unwrap();
         assert_eq!(watch.path, PathBuf::from("other.json"));
         assert_eq!(watch.refresh, Duration::from_secs(5));
         assert_eq!(watch.max_stale, Duration::ZERO);
@@ -533,18 +389,10 @@ mod tests {
                 "ignore",
                 "deny or warn",
             ),
-            (
-                "immuta.endpoint",
-                "https://immuta.example",
-                "set one of them",
-            ),
             ("immuta.apikey", "k", "only with immuta.endpoint"),
+            ("immuta.apikey-file", "k", "only with immuta.endpoint"),
             ("immuta.group-file", "", "is empty"),
-            (
-                "immuta.impersonation.user-mapping.file",
-                "f",
-                "not part of this version",
-            ),
+            ("immuta.impersonation.user-mapping.file", "", "is empty"),
         ] {
             let (_, problems) = read(&[(name, value)]);
             assert_eq!(problems.len(), 1, "{name}={value}: {problems:?}");
@@ -570,16 +418,6 @@ mod tests {
     fn one_source_is_needed() {
         let (_, neither) = Config::read(&Properties::new());
         assert!(neither[0].to_string().contains("not set"), "{neither:?}");
-        let endpoint = [
-            ("immuta.endpoint", "https://immuta.example"),
-            ("immuta.apikey", "secret-key"),
-        ]
-        .map(|(name, value)| (name.to_owned(), value.to_owned()));
-        let (_, only_endpoint) = Config::read(&Properties::from(endpoint));
-        assert_eq!(only_endpoint.len(), 1);
-        let text = only_endpoint[0].to_string();
-        assert!(text.contains("not part of this version"), "{text}");
-        assert!(!text.contains("secret-key"));
     }
 
     #[test]
