@@ -40,7 +40,14 @@ public final class Engine
     {
         requireNonNull(request, "request is null");
         requireOpen();
-        return catalogue.decision(Natives.check(handle, request.encode()));
+        byte[] encoded = request.encode();
+        Decision decision = catalogue.decision(Natives.check(handle, encoded));
+        if (decision.allowed()) {
+            return decision;
+        }
+        Reason reason = decision.reason();
+        // Where the permission source knows users by other names, the sentence says by which.
+        return new Decision(false, new Reason(reason.code(), reason.name(), Natives.explain(handle, reason.code(), encoded)));
     }
 
     /**

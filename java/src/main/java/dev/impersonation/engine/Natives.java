@@ -15,6 +15,8 @@ final class Natives
 
     static native int check(long handle, byte[] request);
 
+    static native String explain(long handle, int code, byte[] request);
+
     static native byte[] drainLog(long handle);
 
     static native void close(long handle);

@@ -6,7 +6,7 @@ import static java.util.Objects.requireNonNull;
  * Why the engine decided as it did.
  *
  * @param name the stable word that audit lines and the command line show
- * @param sentence the same for people; it holds no names
+ * @param sentence the same for people; it follows a text that holds both names
  */
 public record Reason(int code, String name, String sentence)
 {

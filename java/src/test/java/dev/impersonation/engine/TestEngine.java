@@ -57,6 +57,25 @@ final class TestEngine
     }
 
     @Test
+    void testDenialSaysByWhichNameTheSourceKnowsTheUser()
+            throws IOException
+    {
+        TestingConfiguration configuration = new TestingConfiguration(directory);
+        Path mapping = configuration.write("mapping.json", """
+                {"rules": [{"pattern": "(svc|bob)@corp"}, {"pattern": "stranger", "allow": false}, {"pattern": "(.*)", "user": "$1@nowhere"}]}
+                """);
+        configuration.with("immuta.impersonation.user-mapping.file", mapping.toString());
+        try (Engine engine = Engine.open(configuration.properties())) {
+            assertThat(engine.check(new Request(NATIVE, false, "svc@corp", "bob@corp", Optional.empty(), Set.of())).allowed()).isTrue();
+            assertThat(engine.check(new Request(NATIVE, false, "svc@corp", "eve", Optional.empty(), Set.of())).reason().sentence())
+                    .startsWith("the target is not known to the permission source")
+                    .endsWith("; the permission source was asked for \"eve@nowhere\"");
+            assertThat(engine.check(new Request(NATIVE, false, "svc@corp", "stranger", Optional.empty(), Set.of())).reason().sentence())
+                    .endsWith("; no rule of the user mapping gives this user a name that the permission source could know");
+        }
+    }
+
+    @Test
     void testAllowedAndReasonAgree()
             throws IOException
     {

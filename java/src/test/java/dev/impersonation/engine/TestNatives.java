@@ -60,11 +60,20 @@ final class TestNatives
         assertThat(Natives.check(handle, new Request(NATIVE, false, "bob", "svc", Optional.empty(), Set.of()).encode())).isEqualTo(21);
     }
 
+    @ParameterizedTest
+    @ValueSource(ints = {Integer.MIN_VALUE, -1, 0, 5, 255, 256 + 21})
+    void testThereIsNoSentenceForAnUnknownReason(int code)
+    {
+        assertThat(Natives.explain(handle, 21, REQUEST)).contains("does not hold the permission");
+        assertFails(() -> Natives.explain(handle, code, REQUEST), INVALID_REQUEST);
+    }
+
     @Test
     void testNullArguments()
     {
         assertFails(() -> Natives.open(null), INVALID_REQUEST);
         assertFails(() -> Natives.check(handle, null), INVALID_REQUEST);
+        assertFails(() -> Natives.explain(handle, 21, null), INVALID_REQUEST);
         assertThat(Natives.check(handle, REQUEST)).isEqualTo(1);
     }
 
@@ -81,6 +90,7 @@ final class TestNatives
     void testHandlesThatNeverWere(long forged)
     {
         assertFails(() -> Natives.check(forged, REQUEST), CLOSED);
+        assertFails(() -> Natives.explain(forged, 21, REQUEST), CLOSED);
         assertFails(() -> Natives.drainLog(forged), CLOSED);
         assertFails(() -> Natives.close(forged), CLOSED);
     }
