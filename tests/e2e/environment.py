@@ -20,6 +20,7 @@ TRINO_HOME = Path(_from_dev("E2E_CACHE")) / f"trino-{TRINO_VERSION}"
 CLIENTS = Path(_from_dev("E2E_CACHE")) / f"clients-{_from_dev('E2E_CLIENTS_VERSION')}"
 PLUGIN_ZIP = Path(_from_dev("E2E_PLUGIN_ZIP"))
 ENGINE_CLI = Path(_from_dev("E2E_ENGINE_CLI"))
+FAKE_IMMUTA = Path(_from_dev("E2E_FAKE_IMMUTA"))
 
 # Maven Central has Trino's password file authenticator for 476 but not for 435, where a signed token stands in for it.
 HAS_PASSWORDS = TRINO_VERSION >= 476

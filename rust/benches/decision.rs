@@ -1,0 +1,330 @@
+//! What a decision costs. `./dev bench` runs this and shows the table.
+//!
+//! With `--count WORKLOAD` it makes a fixed number of decisions in [`counted_decisions`] instead, for
+//! Valgrind to count what they take, and prints the number. With `--workloads` it lists what there is.
+
+mod support;
+
+use std::env;
+use std::hint::black_box;
+use std::sync::Barrier;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use criterion::measurement::WallTime;
+use criterion::{Bencher, BenchmarkGroup, Criterion};
+use fake_immuta::FakeImmuta;
+use immuta_impersonation::wire;
+use immuta_impersonation::{Engine, Reason, Request};
+
+use support::requests::{Draw, Requests, person};
+use support::world::{From, Plan, World};
+
+const SIZES: [usize; 4] = [10, 1_000, 100_000, 1_000_000];
+/// Where something else than the number of users is varied.
+const SOME: usize = 1_000;
+const THREADS: u64 = 2;
+/// Fewer decisions than the audit's queue holds.
+const BURST: u64 = 5_000;
+
+fn main() {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match arguments.as_slice() {
+        ["--workloads"] => WORKLOADS.iter().for_each(|(name, ..)| println!("{name}")),
+        ["--count", workload] => count(workload),
+        _ => measure(),
+    }
+}
+
+fn measure() {
+    let mut criterion = Criterion::default()
+        .without_plots()
+        .sample_size(20)
+        .warm_up_time(Duration::from_millis(200))
+        .measurement_time(Duration::from_millis(800))
+        .configure_from_args();
+    hits(&mut criterion);
+    denials(&mut criterion);
+    misses(&mut criterion);
+    admins(&mut criterion);
+    scopes(&mut criterion);
+    names(&mut criterion);
+    records(&mut criterion);
+    criterion.final_summary();
+}
+
+/// A decision after the other, as long as the bench goes on.
+fn decide_each(bencher: &mut Bencher<'_>, engine: &Engine, requests: &Requests) {
+    let mut number = 0;
+    bencher.iter(|| {
+        number += 1;
+        engine.decide(&requests.get(number))
+    });
+}
+
+fn decide_many(engine: &Engine, requests: &Requests, from: usize, count: u64) {
+    for number in 0..count as usize {
+        black_box(engine.decide(&requests.get(from + number)));
+    }
+}
+
+/// Threads that decide at the same time. The time is the one from the start of the first to the end of
+/// the last, for all decisions together.
+fn decide_on_threads(bencher: &mut Bencher<'_>, engine: &Engine, requests: &Requests) {
+    bencher.iter_custom(|decisions| {
+        let start = Barrier::new(THREADS as usize + 1);
+        let share = decisions.div_ceil(THREADS);
+        thread::scope(|scope| {
+            let threads: Vec<_> = (0..THREADS as usize)
+                .map(|thread| {
+                    let (start, from) = (&start, requests.len() / 2 * thread);
+                    scope.spawn(move || {
+                        start.wait();
+                        decide_many(engine, requests, from, share);
+                    })
+                })
+                .collect();
+            start.wait();
+            let began = Instant::now();
+            for thread in threads {
+                thread.join().expect("no decision panics");
+            }
+            began.elapsed()
+        })
+    });
+}
+
+fn hits(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("hit");
+    for from in [From::File, From::Cache] {
+        for users in SIZES {
+            let world = Plan::new(users, from).start();
+            let title = format!("{}, {users} users", from.as_str());
+            for draw in [Draw::Uniform, Draw::Zipf] {
+                let requests = Requests::of_services(users, draw);
+                world.expect(&requests, Reason::Permission);
+                group.bench_function(format!("{title}, {}", draw.as_str()), |bencher| {
+                    decide_each(bencher, &world.engine, &requests);
+                });
+                if draw == Draw::Zipf && [SIZES[0], SIZES[3]].contains(&users) {
+                    group.bench_function(format!("{title}, Zipf, {THREADS} threads"), |bencher| {
+                        decide_on_threads(bencher, &world.engine, &requests);
+                    });
+                }
+            }
+        }
+    }
+    packed_request(&mut group);
+    group.finish();
+}
+
+/// As it comes from the JVM.
+fn packed_request(group: &mut BenchmarkGroup<'_, WallTime>) {
+    let world = Plan::new(SOME, From::Cache).start();
+    let requests = Requests::of_services(SOME, Draw::Zipf);
+    let packed: Vec<Vec<u8>> = (0..requests.len())
+        .map(|number| pack(&requests.get(number)))
+        .collect();
+    let mut number = 0;
+    group.bench_function(
+        format!("cache, {SOME} users, Zipf, unpacked first"),
+        |bencher| {
+            bencher.iter(|| {
+                number = (number + 1) % packed.len();
+                let request = wire::read_request(&packed[number]).expect("it was packed well");
+                world.engine.decide(&request)
+            });
+        },
+    );
+}
+
+/// What the shims write: path, flags, impersonator, target, no principal, no groups.
+fn pack(request: &Request<'_>) -> Vec<u8> {
+    let mut bytes = vec![0, 0];
+    for name in [&request.impersonator, &request.target] {
+        bytes.extend((name.as_str().len() as u32).to_be_bytes());
+        bytes.extend(name.as_str().as_bytes());
+    }
+    bytes.extend([0; 5]);
+    bytes
+}
+
+fn denials(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("denial");
+    let requests = Requests::of_people(SOME, Draw::Zipf);
+    for from in [From::File, From::Cache] {
+        let world = Plan::new(SOME, from).start();
+        world.expect(&requests, Reason::NoPermission);
+        group.bench_function(
+            format!("{}, {}", from.as_str(), Reason::NoPermission),
+            |bencher| {
+                decide_each(bencher, &world.engine, &requests);
+            },
+        );
+        let stranger = Request::new("nobody@corp.example", "somebody@corp.example");
+        assert_eq!(world.engine.decide(&stranger), Reason::UnknownUser);
+        group.bench_function(
+            format!("{}, {}", from.as_str(), Reason::UnknownUser),
+            |bencher| {
+                bencher.iter(|| world.engine.decide(black_box(&stranger)));
+            },
+        );
+    }
+    group.finish();
+}
+
+fn misses(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("miss");
+    let server = FakeImmuta::start();
+    let world = Plan::new(SIZES[0], From::Cache).start_with_server(&server);
+    let requests = Requests::of_services(SIZES[0], Draw::Zipf);
+    assert_eq!(world.engine.decide(&requests.get(0)), Reason::Permission);
+    group.bench_function("two lookups over HTTP on loopback", |bencher| {
+        bencher.iter_custom(|decisions| {
+            let mut time = Duration::ZERO;
+            for number in 0..decisions as usize {
+                world.engine.flush(None);
+                let began = Instant::now();
+                black_box(world.engine.decide(&requests.get(number)));
+                time += began.elapsed();
+            }
+            time
+        });
+    });
+    group.finish();
+}
+
+/// A pattern that names so many administrators, as operators write it.
+fn named_admins(count: usize) -> String {
+    let names: Vec<String> = (0..count)
+        .map(|number| format!("admin_{number}@corp[.]example"))
+        .collect();
+    names.join("|")
+}
+
+fn admins(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("administrators");
+    let requests = Requests::of_services(SOME, Draw::Zipf);
+    for count in [1, 10, 100] {
+        let world = Plan::new(SOME, From::File)
+            .with("immuta.user.admin", &named_admins(count))
+            .start();
+        world.expect(&requests, Reason::Permission);
+        group.bench_function(format!("{count} alternatives, nobody matches"), |bencher| {
+            decide_each(bencher, &world.engine, &requests);
+        });
+        let (admin, target) = (format!("admin_{}@corp.example", count - 1), person(0));
+        let request = Request::new(&admin, &target);
+        assert_eq!(world.engine.decide(&request), Reason::AdminUser);
+        group.bench_function(
+            format!("{count} alternatives, the last matches"),
+            |bencher| {
+                bencher.iter(|| world.engine.decide(black_box(&request)));
+            },
+        );
+    }
+    group.finish();
+}
+
+/// Scopes of which the last one applies.
+fn scopes(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("scopes");
+    let requests = Requests::of_services(SOME, Draw::Zipf);
+    let kinds = [
+        ("plain", "svc_.*", "p.*"),
+        ("with $1", "svc_(.*)@(.*)", "p.*@$2"),
+    ];
+    for (kind, original, new) in kinds {
+        for count in [0, 1, 10, 100] {
+            if count == 0 && kind != "plain" {
+                continue;
+            }
+            let others = (1..count).map(|number| {
+                format!(r#"{{"original_user": "{original}", "new_user": "other_{number}_{new}"}}"#)
+            });
+            let last = (count > 0)
+                .then(|| format!(r#"{{"original_user": "{original}", "new_user": "{new}"}}"#));
+            let world = Plan::new(SOME, From::File)
+                .scopes(others.chain(last))
+                .start();
+            world.expect(&requests, Reason::Permission);
+            group.bench_function(format!("{count}, {kind}"), |bencher| {
+                decide_each(bencher, &world.engine, &requests);
+            });
+        }
+    }
+    group.finish();
+}
+
+fn names(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("names");
+    let requests = Requests::of_services(SOME, Draw::Zipf);
+    let folding = Plan::new(SOME, From::File).with("immuta.impersonation.case-insensitive", "true");
+    let mapping = Plan::new(SOME, From::File)
+        .mapping(r#"{"rules": [{"pattern": "(.*)@(.*)", "user": "$1@$2"}]}"#);
+    let kinds = [
+        ("as they are", Plan::new(SOME, From::File)),
+        ("folded", folding),
+        ("mapped by one rule", mapping),
+    ];
+    for (kind, plan) in kinds {
+        let world = plan.start();
+        world.expect(&requests, Reason::Permission);
+        group.bench_function(kind, |bencher| {
+            decide_each(bencher, &world.engine, &requests)
+        });
+    }
+    group.finish();
+}
+
+fn records(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("audit");
+    let requests = Requests::of_services(SIZES[0], Draw::Zipf);
+    let plan = Plan::new(SIZES[0], From::File).audit();
+    group.bench_function(format!("{BURST} decisions in a row"), |bencher| {
+        bencher.iter_custom(|decisions| {
+            let mut time = Duration::ZERO;
+            for burst in (0..decisions).step_by(BURST as usize) {
+                // Another engine, whose queue is empty.
+                let world = plan.start();
+                let began = Instant::now();
+                let count = BURST.min(decisions - burst);
+                decide_many(&world.engine, &requests, burst as usize, count);
+                time += began.elapsed();
+            }
+            time
+        });
+    });
+    let world = plan.start();
+    group.bench_function("without a pause, at the pace of the writer", |bencher| {
+        decide_each(bencher, &world.engine, &requests);
+    });
+    group.finish();
+}
+
+/// What is counted: where users come from, and how many there are. Valgrind is slow: it reads a policy
+/// file of a million users for minutes.
+const WORKLOADS: [(&str, From, usize); 5] = [
+    ("policy-file-10", From::File, 10),
+    ("policy-file-100000", From::File, 100_000),
+    ("cache-10", From::Cache, 10),
+    ("cache-100000", From::Cache, 100_000),
+    ("cache-1000000", From::Cache, 1_000_000),
+];
+const COUNTED: u64 = 20_000;
+
+fn count(workload: &str) {
+    let found = WORKLOADS.into_iter().find(|(name, ..)| *name == workload);
+    let (_, from, users) = found.expect("one of --workloads");
+    let world = Plan::new(users, from).start();
+    let requests = Requests::of_services(users, Draw::Zipf);
+    decide_many(&world.engine, &requests, COUNTED as usize, COUNTED);
+    counted_decisions(&world, &requests);
+    println!("{COUNTED}");
+}
+
+#[inline(never)]
+fn counted_decisions(world: &World, requests: &Requests) {
+    decide_many(&world.engine, requests, 0, COUNTED);
+}

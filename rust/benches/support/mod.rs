@@ -1,0 +1,4 @@
+//! What the benches decide on: engines that know so many users, and requests drawn from a seed.
+
+pub mod requests;
+pub mod world;
