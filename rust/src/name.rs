@@ -45,11 +45,15 @@ impl<'a> From<&'a str> for Name<'a> {
 
 /// Whether a text can be a user's name: not empty, at most [`MAX_BYTES`], no control characters.
 pub fn is_valid(text: &str) -> bool {
-    let printable_ascii = |byte: u8| (b' '..0x7f).contains(&byte);
+    // Nearly every name is plain ASCII, which needs no decoding. Without a way out of the loop, many
+    // bytes are compared at a time.
+    let printable_ascii = |text: &str| {
+        text.bytes()
+            .fold(true, |all, byte| all & (b' '..0x7f).contains(&byte))
+    };
     !text.is_empty()
         && text.len() <= MAX_BYTES
-        // Nearly every name is plain ASCII, which needs no decoding.
-        && (text.bytes().all(printable_ascii) || !text.chars().any(char::is_control))
+        && (printable_ascii(text) || !text.chars().any(char::is_control))
 }
 
 /// The rule by which names are compared, the same in every place that compares them.

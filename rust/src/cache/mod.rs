@@ -17,6 +17,7 @@ mod shard;
 #[cfg(test)]
 mod tests;
 
+use std::cell::Cell;
 use std::io;
 use std::mem;
 use std::num::NonZeroUsize;
@@ -126,18 +127,26 @@ impl Cache {
     }
 
     /// The user of this name, `None` if the source does not know the name. Asks the source if the
-    /// answer is not remembered, which takes until the deadline at most, a time of the clock.
+    /// answer is not remembered, which takes until the deadline at most, a time of the clock. The time
+    /// that it is now is the caller's, who may have read the clock already, and moves on if the source
+    /// is asked.
     ///
     /// # Errors
     ///
     /// The source did not answer in time, and what it said before is too old.
-    pub fn user(&self, name: &str, deadline: Duration) -> Result<Option<Arc<User>>, Unavailable> {
+    pub fn user(
+        &self,
+        name: &str,
+        now: &Cell<Duration>,
+        deadline: Duration,
+    ) -> Result<Option<Arc<User>>, Unavailable> {
         let shared = &*self.shared;
         let asked = Asked::new(name, &shared.seed);
-        let now = shared.clock.elapsed();
-        let hit = shared.shard(&asked).hit(&asked, now);
+        let hit = shared.shard(&asked).hit(&asked, now.get());
         let Some(hit) = hit else {
-            return shared.find(&asked, now, deadline);
+            let found = shared.find(&asked, now.get(), deadline);
+            now.set(shared.clock.elapsed());
+            return found;
         };
         if hit.refresh && !self.refresher.offer(name) {
             shared.shard(&asked).unmark(&asked);

@@ -1,3 +1,4 @@
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -52,6 +53,13 @@ fn outage() -> LookupError {
     LookupError::Outage {
         problem: "connection refused".to_owned(),
         retry_after: None,
+    }
+}
+
+impl Cache {
+    /// Asks by the clock's own time.
+    fn asked(&self, name: &str, deadline: Duration) -> Result<Option<Arc<User>>, Unavailable> {
+        self.user(name, &Cell::new(self.shared.clock.elapsed()), deadline)
     }
 }
 
@@ -116,7 +124,7 @@ impl World {
 
     fn ask(&self, name: &str) -> Result<Option<Arc<User>>, Unavailable> {
         self.cache
-            .user(name, self.cache.deadline(self.clock.elapsed()))
+            .asked(name, self.cache.deadline(self.clock.elapsed()))
     }
 
     /// Whether the user may impersonate, as far as anybody can tell.
@@ -362,10 +370,27 @@ mod life {
     #[test]
     fn who_comes_after_the_deadline_is_answered_from_memory_only() {
         let world = World::new(settings());
-        assert_eq!(world.cache.user("alice", secs(0)), Err(Unavailable));
+        assert_eq!(world.cache.asked("alice", secs(0)), Err(Unavailable));
         assert_eq!(world.source.calls(), 0);
         assert_eq!(world.may("alice"), Ok(true));
-        assert!(world.cache.user("alice", secs(0)).unwrap().is_some());
+        assert!(world.cache.asked("alice", secs(0)).unwrap().is_some());
+    }
+
+    #[test]
+    fn the_time_of_a_decision_moves_on_when_the_source_was_asked() {
+        let world = World::new(settings());
+        let clock = Arc::clone(&world.clock);
+        world.source.says(move |_, _| {
+            clock.advance(secs(3));
+            Ok(None)
+        });
+        let now = Cell::new(world.clock.elapsed());
+        let deadline = world.cache.deadline(now.get());
+        assert_eq!(world.cache.user("alice", &now, deadline), Ok(None));
+        assert_eq!(now.get(), world.clock.elapsed());
+        assert_eq!(world.cache.user("alice", &now, deadline), Ok(None));
+        assert_eq!(now.get(), world.clock.elapsed(), "a hit takes no time");
+        assert_eq!(world.source.calls(), 1);
     }
 
     #[test]
@@ -378,8 +403,8 @@ mod life {
             Ok(Some(holder()))
         });
         let deadline = world.cache.deadline(world.clock.elapsed());
-        assert!(world.cache.user("alice", deadline).is_ok());
-        assert!(world.cache.user("bob", deadline).is_ok());
+        assert!(world.cache.asked("alice", deadline).is_ok());
+        assert!(world.cache.asked("bob", deadline).is_ok());
         assert_eq!(world.source.calls(), 2);
     }
 }
@@ -606,7 +631,7 @@ mod single_flight {
         thread::scope(|scope| {
             let leader = scope.spawn(|| world.may("alice"));
             until(|| world.source.calls() == 1);
-            let impatient = world.cache.user("alice", Duration::from_millis(20));
+            let impatient = world.cache.asked("alice", Duration::from_millis(20));
             assert_eq!(impatient, Err(Unavailable));
             drop(release);
             assert_eq!(leader.join().unwrap(), Ok(true));
@@ -654,7 +679,7 @@ mod single_flight {
         });
         world.source.says(behaviour);
         let answers = thread::scope(|scope| {
-            let leader = scope.spawn(|| world.cache.user("alice", secs(12)));
+            let leader = scope.spawn(|| world.cache.asked("alice", secs(12)));
             until(|| world.source.calls() == 1);
             let followers: Vec<_> = (0..200)
                 .map(|_| scope.spawn(|| world.ask("alice")))
@@ -694,9 +719,9 @@ mod single_flight {
         });
         world.source.says(behaviour);
         thread::scope(|scope| {
-            let leader = scope.spawn(|| world.cache.user("alice", secs(12)));
+            let leader = scope.spawn(|| world.cache.asked("alice", secs(12)));
             until(|| world.source.calls() == 1);
-            let follower = scope.spawn(|| world.cache.user("alice", secs(40)));
+            let follower = scope.spawn(|| world.cache.asked("alice", secs(40)));
             until(|| world.followers("alice") == 1);
             drop(release);
             assert_eq!(leader.join().unwrap(), Err(Unavailable));
@@ -715,7 +740,7 @@ mod single_flight {
         });
         for number in 0..2 * breaker::FAILURES {
             let deadline = world.clock.elapsed() + secs(1);
-            let answer = world.cache.user(&number.to_string(), deadline);
+            let answer = world.cache.asked(&number.to_string(), deadline);
             assert_eq!(answer, Err(Unavailable));
         }
         world.source.says(|_, _| Ok(Some(holder())));
@@ -801,7 +826,7 @@ mod outages {
                 .map(|number| scope.spawn(move || world.may(&format!("user-{number}"))))
                 .collect();
             until(|| busy.load(Ordering::SeqCst) == LOOKUPS_AT_A_TIME);
-            let late = world.cache.user("late", Duration::from_millis(20));
+            let late = world.cache.asked("late", Duration::from_millis(20));
             assert_eq!(late, Err(Unavailable));
             assert_eq!(world.source.calls(), LOOKUPS_AT_A_TIME);
             drop(release);
@@ -871,7 +896,7 @@ mod outages {
             Err(outage())
         });
         let deadline = world.clock.elapsed() + secs(1);
-        assert_eq!(world.cache.user("alice", deadline), Err(Unavailable));
+        assert_eq!(world.cache.asked("alice", deadline), Err(Unavailable));
         assert_eq!(world.source.calls(), 1);
         world.source.says(|_, _| Ok(Some(holder())));
         world.clock.advance(secs(2));
@@ -1363,7 +1388,7 @@ mod under_load {
                             _ => {}
                         }
                         if let Ok(Some(user)) =
-                            cache.user(&name, cache.deadline(cache.shared.clock.elapsed()))
+                            cache.asked(&name, cache.deadline(cache.shared.clock.elapsed()))
                         {
                             assert_eq!(user.groups, [name]);
                             answered.fetch_add(1, Ordering::Relaxed);

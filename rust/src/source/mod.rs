@@ -8,6 +8,7 @@ pub mod settings;
 pub mod watched;
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -50,6 +51,7 @@ impl Source {
                 .remote
                 .as_ref()
                 .map(|cache| (cache, cache.deadline(now))),
+            now: Cell::new(now),
         }
     }
 
@@ -78,6 +80,7 @@ impl Source {
 pub struct View<'s> {
     files: Snapshot,
     remote: Option<(&'s Cache, Duration)>,
+    now: Cell<Duration>,
 }
 
 impl View<'_> {
@@ -94,7 +97,7 @@ impl View<'_> {
             return Ok(None);
         };
         match self.remote {
-            Some((cache, deadline)) => cache.user(&name, deadline),
+            Some((cache, deadline)) => cache.user(&name, &self.now, deadline),
             None => Ok(self
                 .files
                 .policy()
