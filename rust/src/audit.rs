@@ -69,6 +69,7 @@ struct Record {
     names_in_source: NamesInSource,
     principal: Option<String>,
     path: Path,
+    query_id: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -91,6 +92,8 @@ enum Line<'a> {
         mapped_target: Option<&'a str>,
         principal: Option<&'a str>,
         path: &'a str,
+        #[serde(rename = "queryId", skip_serializing_if = "Option::is_none")]
+        query_id: Option<&'a str>,
         #[serde(rename = "engineVersion")]
         engine_version: &'a str,
     },
@@ -173,6 +176,7 @@ impl Audit {
                 .as_ref()
                 .map(|principal| shortened(principal.as_str())),
             path: request.path,
+            query_id: request.query_id.as_deref().map(shortened),
         };
         let Some(queue) = &self.queue else {
             return self.unrecorded(reason);
@@ -284,6 +288,7 @@ impl Writer {
             mapped_target: record.names_in_source.target.as_deref(),
             principal: record.principal.as_deref(),
             path: record.path.as_str(),
+            query_id: record.query_id.as_deref(),
             engine_version: VERSION,
         });
     }
@@ -473,6 +478,21 @@ mod tests {
         assert_eq!(line["mappedImpersonator"], "svc@corp.example");
         assert_eq!(line["target"], "alice");
         assert!(line.get("mappedTarget").is_none());
+    }
+
+    #[test]
+    fn a_query_that_exists_already_is_named() {
+        let folder = TempDir::new().unwrap();
+        let file = folder.path().join("audit.jsonl");
+        let audit = Audit::open(&settings(&file), now(), Arc::default()).unwrap();
+        let mut request = Request::new("svc", "alice");
+        request.path = Path::Property;
+        request.query_id = Some("20261124_054000_00007_abcde".into());
+        record(&audit, now(), &request, Reason::Permission);
+        drop(audit);
+        let line = &decisions(&file)[0];
+        assert_eq!(line["path"], "property");
+        assert_eq!(line["queryId"], "20261124_054000_00007_abcde");
     }
 
     #[test]

@@ -48,6 +48,8 @@ pub struct Request<'a> {
     pub chained: bool,
     /// The way on which the request came.
     pub path: Path,
+    /// The query for which the decision is made, for the record, where there is one already.
+    pub query_id: Option<Cow<'a, str>>,
 }
 
 impl<'a> Request<'a> {
@@ -60,8 +62,18 @@ impl<'a> Request<'a> {
             groups: Vec::new(),
             chained: false,
             path: Path::Native,
+            query_id: None,
         }
     }
+}
+
+/// A decision, and what a shim needs that gives a query the target's rights itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bound {
+    /// The decision.
+    pub reason: Reason,
+    /// The target's groups, of an allowed target alone.
+    pub groups: Vec<String>,
 }
 
 /// Decides who may impersonate whom, and records it. Engines are independent of each other.
@@ -180,10 +192,50 @@ impl Engine {
     pub fn decide(&self, request: &Request<'_>) -> Reason {
         let view = self.source.view();
         let reason = self.judge(&view, request);
+        self.record(&view, request, reason)
+    }
+
+    /// Decides as [`Engine::decide`] does, and gives the target's groups as well. Rules that take rights
+    /// away from a group would not hold for a target whose groups nobody knows, so that such a target is
+    /// denied, whoever asks.
+    pub fn bind(&self, request: &Request<'_>) -> Bound {
+        let view = self.source.view();
+        let mut reason = self.judge(&view, request);
+        let mut groups = Vec::new();
+        if reason.is_allow() {
+            match self.target_groups(&view, request) {
+                Ok(found) => groups = found,
+                Err(Unavailable) => reason = Reason::LookupUnavailable,
+            }
+        }
+        let reason = self.record(&view, request, reason);
+        if !reason.is_allow() {
+            groups.clear();
+        }
+        Bound { reason, groups }
+    }
+
+    fn target_groups(
+        &self,
+        view: &View<'_>,
+        request: &Request<'_>,
+    ) -> Result<Vec<String>, Unavailable> {
+        let target = self.folding.fold(request.target.as_str());
+        let known = view.user(&target);
+        if let Err(unavailable) = known {
+            return Err(unavailable);
+        }
+        let mut groups: Vec<String> = view.groups(&target, &known).map(str::to_owned).collect();
+        groups.sort_unstable();
+        groups.dedup();
+        Ok(groups)
+    }
+
+    fn record(&self, view: &View<'_>, request: &Request<'_>, reason: Reason) -> Reason {
         let Some(audit) = &self.audit else {
             return reason;
         };
-        let names = self.names_in(&view, request);
+        let names = self.names_in(view, request);
         audit.record(self.clock.now(), request, names, reason)
     }
 

@@ -18,6 +18,7 @@ use thiserror::Error;
 use crate::VERSION;
 use crate::config::ConfigError;
 use crate::engine::Engine;
+use crate::expression::{self, ExpressionError};
 use crate::log::Log;
 use crate::reason::Reason;
 use crate::wire::{self, WireError};
@@ -43,6 +44,8 @@ enum BoundaryError {
     Closed,
     #[error("the request is malformed: {0}")]
     Request(#[from] WireError),
+    #[error("{0}")]
+    Expression(#[from] ExpressionError),
     #[error("the argument is null")]
     Null,
     #[error("the request has {0} bytes; {max} are the most", max = wire::MAX_REQUEST)]
@@ -57,7 +60,7 @@ impl BoundaryError {
         match self {
             BoundaryError::Configuration(_) => 1,
             BoundaryError::Closed => 2,
-            BoundaryError::Request(_) | BoundaryError::Null => 3,
+            BoundaryError::Request(_) | BoundaryError::Expression(_) | BoundaryError::Null => 3,
             BoundaryError::TooLarge(_) => 4,
             BoundaryError::Jni(_) => INTERNAL,
         }
@@ -90,6 +93,13 @@ fn check(handle: jlong, request: &[u8]) -> Result<jint, BoundaryError> {
     Ok(jint::from(reason.code()))
 }
 
+fn bind(handle: jlong, request: &[u8]) -> Result<Vec<u8>, BoundaryError> {
+    let engine = place(handle)?.engine.load();
+    let engine = engine.as_ref().ok_or(BoundaryError::Closed)?;
+    let bound = engine.bind(&wire::read_request(request)?);
+    Ok(wire::write_bound(&bound))
+}
+
 fn explain(handle: jlong, code: jint, request: &[u8]) -> Result<String, BoundaryError> {
     let engine = place(handle)?.engine.load();
     let engine = engine.as_ref().ok_or(BoundaryError::Closed)?;
@@ -100,6 +110,12 @@ fn explain(handle: jlong, code: jint, request: &[u8]) -> Result<String, Boundary
     Ok(engine
         .explain(reason, &wire::read_request(request)?)
         .into_owned())
+}
+
+/// Needs no engine: whom the expression is to mean has been decided.
+fn for_user(expression: &[u8]) -> Result<String, BoundaryError> {
+    let wire::Expression { text, user, groups } = wire::read_expression(expression)?;
+    Ok(expression::for_user(text, user, &groups)?.into_owned())
 }
 
 /// Works on a closed engine, too: closing it may leave something to say.
@@ -239,6 +255,24 @@ pub extern "system" fn Java_dev_impersonation_engine_Natives_check<'local>(
     .resolve::<ThrowEngineException>()
 }
 
+/// `byte[] bind(long handle, byte[] request)`
+// SAFETY: the name is that of a method of our own class, so nothing else has it.
+#[unsafe(no_mangle)]
+pub extern "system" fn Java_dev_impersonation_engine_Natives_bind<'local>(
+    mut env: EnvUnowned<'local>,
+    _class: JClass<'local>,
+    handle: jlong,
+    request: JByteArray<'local>,
+) -> JByteArray<'local> {
+    env.with_env(|env| {
+        let bound = with_bytes(env, &request, wire::MAX_REQUEST, |_, bytes| {
+            bind(handle, bytes)
+        })?;
+        Ok(env.byte_array_from_slice(&bound)?)
+    })
+    .resolve::<ThrowEngineException>()
+}
+
 /// `String explain(long handle, int code, byte[] request)`
 // SAFETY: the name is that of a method of our own class, so nothing else has it.
 #[unsafe(no_mangle)]
@@ -254,6 +288,23 @@ pub extern "system" fn Java_dev_impersonation_engine_Natives_explain<'local>(
             explain(handle, code, bytes)
         })?;
         Ok(JString::from_str(env, sentence)?)
+    })
+    .resolve::<ThrowEngineException>()
+}
+
+/// `String forUser(byte[] expression)`
+// SAFETY: the name is that of a method of our own class, so nothing else has it.
+#[unsafe(no_mangle)]
+pub extern "system" fn Java_dev_impersonation_engine_Natives_forUser<'local>(
+    mut env: EnvUnowned<'local>,
+    _class: JClass<'local>,
+    expression: JByteArray<'local>,
+) -> JString<'local> {
+    env.with_env(|env| {
+        let rewritten = with_bytes(env, &expression, wire::MAX_REQUEST, |_, bytes| {
+            for_user(bytes)
+        })?;
+        Ok(JString::from_str(env, rewritten)?)
     })
     .resolve::<ThrowEngineException>()
 }

@@ -16,6 +16,7 @@
 //! | [`cache`] | what a slow source said of users, remembered for a limited time |
 //! | [`user`] | what a source knows of a user |
 //! | [`user_mapping`] | from the query engine's user names to the source's |
+//! | [`expression`] | the query engine's SQL, made to mean another user than the session's |
 //! | [`audit`] | a line for each decision, written behind a bounded queue |
 //! | [`log`] | what the engine has to say to the operator |
 //! | [`clock`] | time, replaceable in tests |
@@ -32,6 +33,7 @@ pub mod clock;
 pub mod config;
 pub mod duration;
 pub mod engine;
+pub mod expression;
 #[allow(unsafe_code)]
 mod jni;
 pub mod json;
@@ -47,7 +49,7 @@ pub mod user_mapping;
 pub mod wire;
 
 pub use config::Config;
-pub use engine::{Engine, Path, Request};
+pub use engine::{Bound, Engine, Path, Request};
 pub use name::Name;
 pub use reason::Reason;
 

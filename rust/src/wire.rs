@@ -5,16 +5,18 @@
 //!
 //! | message | fields |
 //! | --- | --- |
-//! | request | path (8 bits), flags (8 bits; bit 0: chained), impersonator, target, 0 or 1 and the principal, number of groups (32 bits), groups |
+//! | request | path (8 bits), flags (8 bits; bit 0: chained), impersonator, target, 0 or 1 and the principal, 0 or 1 and the query id, number of groups (32 bits), groups |
+//! | expression | expression, user, number of groups (32 bits), groups |
 //! | properties | number (32 bits), then key and value of each |
 //! | reasons | number (32 bits), then code (32 bits), reason and sentence of each |
+//! | bound | code (32 bits) of the reason, number (32 bits) of the target's groups, groups |
 //! | messages | number (32 bits), then level (8 bits) and text of each |
 
 use std::collections::BTreeMap;
 
 use thiserror::Error;
 
-use crate::engine::{Path, Request};
+use crate::engine::{Bound, Path, Request};
 use crate::log::Message;
 use crate::name::Name;
 use crate::reason::Reason;
@@ -37,7 +39,7 @@ pub enum WireError {
     #[error("the field {0} has an unknown value")]
     UnknownValue(&'static str),
     /// A string that must be UTF-8 is not.
-    #[error("a property is not UTF-8")]
+    #[error("a string is not UTF-8")]
     NotUtf8,
 }
 
@@ -69,6 +71,18 @@ impl<'a> Reader<'a> {
         self.take(length)
     }
 
+    fn text(&mut self) -> Result<&'a str, WireError> {
+        str::from_utf8(self.string()?).map_err(|_| WireError::NotUtf8)
+    }
+
+    fn optional_string(&mut self, field: &'static str) -> Result<Option<&'a [u8]>, WireError> {
+        match self.byte()? {
+            0 => Ok(None),
+            1 => Ok(Some(self.string()?)),
+            _ => Err(WireError::UnknownValue(field)),
+        }
+    }
+
     fn end(self) -> Result<(), WireError> {
         match self.rest.len() {
             0 => Ok(()),
@@ -95,11 +109,10 @@ pub fn read_request(bytes: &[u8]) -> Result<Request<'_>, WireError> {
     }
     let impersonator = Name::from_bytes(reader.string()?);
     let target = Name::from_bytes(reader.string()?);
-    let principal = match reader.byte()? {
-        0 => None,
-        1 => Some(Name::from_bytes(reader.string()?)),
-        _ => return Err(WireError::UnknownValue("principal")),
-    };
+    let principal = reader.optional_string("principal")?.map(Name::from_bytes);
+    let query_id = reader
+        .optional_string("query id")?
+        .map(String::from_utf8_lossy);
     let mut groups = Vec::new();
     for _ in 0..reader.number()? {
         groups.push(String::from_utf8_lossy(reader.string()?));
@@ -112,6 +125,7 @@ pub fn read_request(bytes: &[u8]) -> Result<Request<'_>, WireError> {
         groups,
         chained: flags & CHAINED != 0,
         path,
+        query_id,
     })
 }
 
@@ -124,12 +138,39 @@ pub fn read_properties(bytes: &[u8]) -> Result<BTreeMap<String, String>, WireErr
     let mut reader = Reader { rest: bytes };
     let mut properties = BTreeMap::new();
     for _ in 0..reader.number()? {
-        let mut text =
-            || String::from_utf8(reader.string()?.to_vec()).map_err(|_| WireError::NotUtf8);
-        properties.insert(text()?, text()?);
+        properties.insert(reader.text()?.to_owned(), reader.text()?.to_owned());
     }
     reader.end()?;
     Ok(properties)
+}
+
+/// An expression, and whom it is to mean.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Expression<'a> {
+    /// The expression.
+    pub text: &'a str,
+    /// The user that it is to mean.
+    pub user: &'a str,
+    /// The user's groups.
+    pub groups: Vec<&'a str>,
+}
+
+/// Unpacks an expression.
+///
+/// # Errors
+///
+/// The bytes are not an expression. A text that is not UTF-8 is an error here: the names are no longer to be
+/// judged but to be written, and would become other names.
+pub fn read_expression(bytes: &[u8]) -> Result<Expression<'_>, WireError> {
+    let mut reader = Reader { rest: bytes };
+    let text = reader.text()?;
+    let user = reader.text()?;
+    let mut groups = Vec::new();
+    for _ in 0..reader.number()? {
+        groups.push(reader.text()?);
+    }
+    reader.end()?;
+    Ok(Expression { text, user, groups })
 }
 
 #[derive(Default)]
@@ -147,6 +188,14 @@ impl Writer {
         self.number(text.len());
         self.bytes.extend_from_slice(text.as_bytes());
     }
+
+    #[cfg(test)]
+    fn optional_string(&mut self, text: Option<&str>) {
+        self.bytes.push(text.is_some().into());
+        if let Some(text) = text {
+            self.string(text);
+        }
+    }
 }
 
 /// Packs every reason, with its code and its sentence.
@@ -157,6 +206,17 @@ pub fn write_reasons() -> Vec<u8> {
         writer.number(reason.code().into());
         writer.string(reason.as_str());
         writer.string(reason.sentence());
+    }
+    writer.bytes
+}
+
+/// Packs a decision and the target's groups.
+pub fn write_bound(bound: &Bound) -> Vec<u8> {
+    let mut writer = Writer::default();
+    writer.number(bound.reason.code().into());
+    writer.number(bound.groups.len());
+    for group in &bound.groups {
+        writer.string(group);
     }
     writer.bytes
 }
@@ -183,13 +243,8 @@ fn write_request(request: &Request<'_>) -> Vec<u8> {
     writer.bytes.push(if request.chained { CHAINED } else { 0 });
     writer.string(request.impersonator.as_str());
     writer.string(request.target.as_str());
-    match &request.principal {
-        Some(principal) => {
-            writer.bytes.push(1);
-            writer.string(principal.as_str());
-        }
-        None => writer.bytes.push(0),
-    }
+    writer.optional_string(request.principal.as_ref().map(Name::as_str));
+    writer.optional_string(request.query_id.as_deref());
     writer.number(request.groups.len());
     for group in &request.groups {
         writer.string(group);
@@ -220,6 +275,7 @@ mod tests {
                 .collect(),
             chained,
             path,
+            query_id: None,
         }
     }
 
@@ -228,10 +284,11 @@ mod tests {
         fn any_unicode_comes_back_as_it_went(
             impersonator in any::<String>(), target in any::<String>(),
             principal in any::<Option<String>>(), groups in any::<Vec<String>>(),
-            chained in any::<bool>(), property in any::<bool>(),
+            chained in any::<bool>(), property in any::<bool>(), query_id in any::<Option<String>>(),
         ) {
             let path = if property { Path::Property } else { Path::Native };
-            let request = request((&impersonator, &target), principal.as_deref(), &groups, chained, path);
+            let mut request = request((&impersonator, &target), principal.as_deref(), &groups, chained, path);
+            request.query_id = query_id.as_deref().map(Cow::from);
             let bytes = write_request(&request);
             prop_assert_eq!(read_request(&bytes), Ok(request));
         }
@@ -240,6 +297,16 @@ mod tests {
         fn no_bytes_make_the_reader_panic(bytes in any::<Vec<u8>>()) {
             let _ = read_request(&bytes);
             let _ = read_properties(&bytes);
+            let _ = read_expression(&bytes);
+        }
+
+        #[test]
+        fn any_expression_comes_back_as_it_went(
+            text in any::<String>(), user in any::<String>(), groups in any::<Vec<String>>(),
+        ) {
+            let bytes = write_expression(&text, &user, &groups);
+            let groups = groups.iter().map(String::as_str).collect();
+            prop_assert_eq!(read_expression(&bytes), Ok(Expression { text: &text, user: &user, groups }));
         }
 
         #[test]
@@ -265,10 +332,44 @@ mod tests {
         let mut longer = bytes.clone();
         longer.push(0);
         assert_eq!(read_request(&longer), Err(WireError::LeftOver(1)));
-        for (index, field) in [(0, "path"), (1, "flags"), (bytes.len() - 5, "principal")] {
+        for (index, field) in [
+            (0, "path"),
+            (1, "flags"),
+            (bytes.len() - 6, "principal"),
+            (bytes.len() - 5, "query id"),
+        ] {
             let mut wrong = bytes.clone();
             wrong[index] = 9;
             assert_eq!(read_request(&wrong), Err(WireError::UnknownValue(field)));
+        }
+    }
+
+    fn write_expression(text: &str, user: &str, groups: &[String]) -> Vec<u8> {
+        let mut writer = Writer::default();
+        writer.string(text);
+        writer.string(user);
+        writer.number(groups.len());
+        for group in groups {
+            writer.string(group);
+        }
+        writer.bytes
+    }
+
+    #[test]
+    fn bytes_that_are_no_expression_are_refused() {
+        let bytes = write_expression("a", "b", &["c".to_owned()]);
+        for end in 0..bytes.len() {
+            let result = read_expression(&bytes[..end]);
+            assert_eq!(result, Err(WireError::Truncated), "{end}");
+        }
+        let mut longer = bytes.clone();
+        longer.push(0);
+        assert_eq!(read_expression(&longer), Err(WireError::LeftOver(1)));
+        for index in [4, 9, 18] {
+            let mut wrong = bytes.clone();
+            wrong[index] = 0xed;
+            let result = read_expression(&wrong);
+            assert_eq!(result, Err(WireError::NotUtf8), "{index}");
         }
     }
 
@@ -282,7 +383,7 @@ mod tests {
     #[test]
     fn lone_surrogates_become_names_that_are_never_valid() {
         let mut bytes = write_request(&Request::new("svc", "abc"));
-        let at = bytes.len() - 8;
+        let at = bytes.len() - 9;
         bytes[at..at + 3].copy_from_slice(b"\xed\xa0\x80");
         let request = read_request(&bytes).unwrap();
         assert!(request.impersonator.is_valid());

@@ -57,6 +57,8 @@ struct PackedRequest {
     impersonator: Text,
     target: Text,
     principal: Option<Text>,
+    #[serde(rename = "queryId", default)]
+    query_id: Option<Text>,
     groups: Vec<Text>,
     hex: String,
 }
@@ -77,6 +79,7 @@ fn packed_requests_are_read_as_they_are_meant() {
             groups: case.groups.iter().map(Text::group).collect(),
             chained: case.chained,
             path: [Path::Native, Path::Property][usize::from(case.path)],
+            query_id: case.query_id.as_ref().map(Text::group),
         };
         assert_eq!(wire::read_request(&bytes), Ok(expected), "{}", case.hex);
     }

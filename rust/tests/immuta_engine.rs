@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use common::{Configuration, ManualClock, TTL, immuta, reason};
 use fake_immuta::{FakeImmuta, FakeUser, Fault, Options};
-use immuta_impersonation::Engine;
 use immuta_impersonation::config::ConfigError;
+use immuta_impersonation::{Bound, Engine, Reason, Request};
 
 /// A lookup that takes longer has failed. For tests in which no lookup should.
 const PATIENT: Duration = Duration::from_secs(60);
@@ -474,4 +474,23 @@ fn neither_the_api_key_nor_a_token_is_in_the_log_or_the_audit_file() {
     assert!(printed.contains("\"reason\":\"lookup-unavailable\""));
     assert!(!printed.contains(key), "{printed}");
     assert!(!printed.contains("fake-immuta-token"), "{printed}");
+}
+
+/// An administrator may go on while Immuta is down, but nobody would know which groups apply to the target.
+#[test]
+fn a_target_whose_groups_nobody_knows_is_bound_to_no_query() {
+    let world = World::new(|configuration| {
+        configuration
+            .with("immuta.user.admin", "admin")
+            .with("immuta.impersonation.unknown-targets", "allow")
+    });
+    world.immuta.set_fault(Some(DOWN));
+    assert_eq!(world.reason("admin", "alice"), "admin-user");
+    assert_eq!(
+        world.engine.bind(&Request::new("admin", "alice")),
+        Bound {
+            reason: Reason::LookupUnavailable,
+            groups: Vec::new(),
+        }
+    );
 }

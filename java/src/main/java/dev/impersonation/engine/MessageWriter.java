@@ -1,5 +1,7 @@
 package dev.impersonation.engine;
 
+import java.util.Optional;
+
 import static java.util.Objects.requireNonNull;
 
 /**
@@ -37,6 +39,15 @@ final class MessageWriter
             else if (character >= 0x80) {
                 size++;
             }
+        }
+        return size;
+    }
+
+    static long sizeOf(Optional<String> value)
+    {
+        long size = 1;
+        if (value.isPresent()) {
+            size += sizeOf(value.get());
         }
         return size;
     }
@@ -85,6 +96,15 @@ final class MessageWriter
         }
         putInt(lengthPosition, next - lengthPosition - Integer.BYTES);
         position = next;
+        return this;
+    }
+
+    MessageWriter writeOptionalString(Optional<String> value)
+    {
+        writeByte(value.isPresent() ? 1 : 0);
+        if (value.isPresent()) {
+            writeString(value.get());
+        }
         return this;
     }
 

@@ -1,7 +1,8 @@
 package dev.impersonation.engine;
 
 /**
- * The functions of the native library. Their byte formats are described at {@link MessageWriter} and {@link MessageReader}, and at the methods of {@link Engine}.
+ * The functions of the native library. Their byte formats are described at {@link MessageWriter} and {@link MessageReader}, and at the methods of {@link Engine} and of
+ * {@link Expressions}.
  */
 final class Natives
 {
@@ -15,7 +16,11 @@ final class Natives
 
     static native int check(long handle, byte[] request);
 
+    static native byte[] bind(long handle, byte[] request);
+
     static native String explain(long handle, int code, byte[] request);
+
+    static native String forUser(byte[] expression);
 
     static native byte[] drainLog(long handle);
 

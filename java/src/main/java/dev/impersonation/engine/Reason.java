@@ -10,9 +10,19 @@ import static java.util.Objects.requireNonNull;
  */
 public record Reason(int code, String name, String sentence)
 {
+    private static final String SELF = "self";
+
     public Reason
     {
         requireNonNull(name, "name is null");
         requireNonNull(sentence, "sentence is null");
+    }
+
+    /**
+     * Whether impersonator and target are the same user.
+     */
+    public boolean isSelf()
+    {
+        return name.equals(SELF);
     }
 }

@@ -9,9 +9,17 @@ import static java.util.Objects.requireNonNull;
  * One question to the engine: may {@code impersonator} act as {@code target}?
  *
  * @param chained whether the impersonator is itself an impersonated identity
+ * @param queryId the query for which the question is asked, where there is one already
  * @param groups the groups that the query engine attached to the impersonator; the engine adds those that it knows
  */
-public record Request(Path path, boolean chained, String impersonator, String target, Optional<String> principal, Collection<String> groups)
+public record Request(
+        Path path,
+        boolean chained,
+        String impersonator,
+        String target,
+        Optional<String> principal,
+        Optional<String> queryId,
+        Collection<String> groups)
 {
     static final int MAX_SIZE = 1024 * 1024;
 
@@ -23,15 +31,21 @@ public record Request(Path path, boolean chained, String impersonator, String ta
         requireNonNull(impersonator, "impersonator is null");
         requireNonNull(target, "target is null");
         requireNonNull(principal, "principal is null");
+        requireNonNull(queryId, "queryId is null");
         requireNonNull(groups, "groups is null");
+    }
+
+    /**
+     * Of a question that is asked before there is a query.
+     */
+    public Request(Path path, boolean chained, String impersonator, String target, Optional<String> principal, Collection<String> groups)
+    {
+        this(path, chained, impersonator, target, principal, Optional.empty(), groups);
     }
 
     byte[] encode()
     {
-        long size = 2 + MessageWriter.sizeOf(impersonator) + MessageWriter.sizeOf(target) + 1 + Integer.BYTES;
-        if (principal.isPresent()) {
-            size += MessageWriter.sizeOf(principal.get());
-        }
+        long size = 2 + MessageWriter.sizeOf(impersonator) + MessageWriter.sizeOf(target) + MessageWriter.sizeOf(principal) + MessageWriter.sizeOf(queryId) + Integer.BYTES;
         for (String group : groups) {
             size += MessageWriter.sizeOf(group);
         }
@@ -45,11 +59,9 @@ public record Request(Path path, boolean chained, String impersonator, String ta
                 .writeByte(chained ? CHAINED_FLAG : 0)
                 .writeString(impersonator)
                 .writeString(target)
-                .writeByte(principal.isPresent() ? 1 : 0);
-        if (principal.isPresent()) {
-            writer.writeString(principal.get());
-        }
-        writer.writeInt(groups.size());
+                .writeOptionalString(principal)
+                .writeOptionalString(queryId)
+                .writeInt(groups.size());
         for (String group : groups) {
             writer.writeString(group);
         }
@@ -62,15 +74,25 @@ public record Request(Path path, boolean chained, String impersonator, String ta
     public enum Path
     {
         /** The query engine switches the identity itself. */
-        NATIVE(0),
+        NATIVE(0, "native"),
         /** A session property names the target. */
-        PROPERTY(1);
+        PROPERTY(1, "property");
 
         private final int code;
+        private final String word;
 
-        Path(int code)
+        Path(int code, String word)
         {
             this.code = code;
+            this.word = word;
+        }
+
+        /**
+         * As in the audit file.
+         */
+        public String word()
+        {
+            return word;
         }
     }
 }

@@ -45,7 +45,13 @@ final class GoldenCases
                 golden.path("chained").asBoolean(),
                 golden.get("impersonator").asText(),
                 golden.get("target").asText(),
-                Optional.ofNullable(golden.get("principal")).filter(node -> !node.isNull()).map(JsonNode::asText),
+                text(golden, "principal"),
+                text(golden, "queryId"),
                 groups);
+    }
+
+    private static Optional<String> text(JsonNode golden, String field)
+    {
+        return Optional.ofNullable(golden.get(field)).filter(node -> !node.isNull()).map(JsonNode::asText);
     }
 }

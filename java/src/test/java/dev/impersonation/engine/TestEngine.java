@@ -2,6 +2,7 @@ package dev.impersonation.engine;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.impersonation.testing.TestingConfiguration;
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -25,6 +26,7 @@ import java.util.stream.Stream;
 import static dev.impersonation.engine.EngineException.Code.CLOSED;
 import static dev.impersonation.engine.EngineException.Code.INVALID_CONFIGURATION;
 import static dev.impersonation.engine.Request.Path.NATIVE;
+import static dev.impersonation.engine.Request.Path.PROPERTY;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -148,14 +150,38 @@ final class TestEngine
     }
 
     @Test
+    void testBoundTargetHasItsGroups()
+            throws IOException
+    {
+        TestingConfiguration configuration = new TestingConfiguration(directory, """
+                {"users": [{"name": "svc", "permissions": ["IMPERSONATE_USER"]}, {"name": "alice", "groups": ["bi", "analysts"]}, {"name": "bob", "disabled": true}]}
+                """);
+        configuration.with("immuta.group-file", configuration.write("groups.txt", "east:alice\nbi:alice,svc\n").toString());
+        try (Engine engine = Engine.open(configuration.properties())) {
+            Bound alice = engine.bind(new Request(PROPERTY, false, "svc", "alice", Optional.of("svc"), Optional.of("q1"), Set.of()));
+            assertThat(alice.decision().reason().name()).isEqualTo("permission");
+            assertThat(alice.groups()).containsExactlyInAnyOrder("analysts", "bi", "east");
+            Bound bob = engine.bind(new Request(PROPERTY, false, "svc", "bob", Optional.of("svc"), Optional.of("q2"), Set.of()));
+            assertThat(bob.decision().allowed()).isFalse();
+            assertThat(bob.decision().reason().sentence()).startsWith("the target's account is disabled");
+            assertThat(bob.groups()).isEmpty();
+        }
+        assertThat(Files.readAllLines(configuration.auditFile()).stream().filter(line -> line.contains("\"path\":\"property\"")))
+                .hasSize(2)
+                .anyMatch(line -> line.contains("\"decision\":\"allow\"") && line.contains("\"queryId\":\"q1\""))
+                .anyMatch(line -> line.contains("\"decision\":\"deny\"") && line.contains("\"queryId\":\"q2\""));
+    }
+
+    @Test
     void testClosedEngine()
             throws IOException
     {
         Engine engine = Engine.open(new TestingConfiguration(directory).properties());
         engine.close();
         engine.close();
-        assertThatThrownBy(() -> engine.check(SVC_AS_BOB))
-                .isInstanceOfSatisfying(EngineException.class, e -> assertThat(e.getCode()).isEqualTo(CLOSED));
+        for (ThrowingCallable call : List.<ThrowingCallable>of(() -> engine.check(SVC_AS_BOB), () -> engine.bind(SVC_AS_BOB))) {
+            assertThatThrownBy(call).isInstanceOfSatisfying(EngineException.class, e -> assertThat(e.getCode()).isEqualTo(CLOSED));
+        }
     }
 
     @Test
@@ -175,6 +201,7 @@ final class TestEngine
         assertThatThrownBy(() -> Engine.open(null)).isInstanceOf(NullPointerException.class);
         try (Engine engine = Engine.open(new TestingConfiguration(directory).properties())) {
             assertThatThrownBy(() -> engine.check(null)).isInstanceOf(NullPointerException.class).hasMessage("request is null");
+            assertThatThrownBy(() -> engine.bind(null)).isInstanceOf(NullPointerException.class).hasMessage("request is null");
         }
     }
 

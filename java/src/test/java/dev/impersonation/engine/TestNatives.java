@@ -73,7 +73,9 @@ final class TestNatives
     {
         assertFails(() -> Natives.open(null), INVALID_REQUEST);
         assertFails(() -> Natives.check(handle, null), INVALID_REQUEST);
+        assertFails(() -> Natives.bind(handle, null), INVALID_REQUEST);
         assertFails(() -> Natives.explain(handle, 21, null), INVALID_REQUEST);
+        assertFails(() -> Natives.forUser(null), INVALID_REQUEST);
         assertThat(Natives.check(handle, REQUEST)).isEqualTo(1);
     }
 
@@ -82,6 +84,7 @@ final class TestNatives
     {
         Natives.close(handle);
         assertFails(() -> Natives.check(handle, REQUEST), CLOSED);
+        assertFails(() -> Natives.bind(handle, REQUEST), CLOSED);
         Natives.close(handle);
     }
 
@@ -90,6 +93,7 @@ final class TestNatives
     void testHandlesThatNeverWere(long forged)
     {
         assertFails(() -> Natives.check(forged, REQUEST), CLOSED);
+        assertFails(() -> Natives.bind(forged, REQUEST), CLOSED);
         assertFails(() -> Natives.explain(forged, 21, REQUEST), CLOSED);
         assertFails(() -> Natives.drainLog(forged), CLOSED);
         assertFails(() -> Natives.close(forged), CLOSED);
@@ -112,6 +116,7 @@ final class TestNatives
         for (int length = 0; length < REQUEST.length; length++) {
             byte[] truncated = Arrays.copyOf(REQUEST, length);
             assertFails(() -> Natives.check(handle, truncated), INVALID_REQUEST);
+            assertFails(() -> Natives.bind(handle, truncated), INVALID_REQUEST);
         }
     }
 
@@ -142,6 +147,30 @@ final class TestNatives
     void testBrokenProperties(String hex)
     {
         assertFails(() -> Natives.open(HexFormat.of().parseHex(hex)), INVALID_REQUEST);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {
+            "", "00", "00000000", "0000000000000000", "0000000000000000ffffffff", "000000000000000000000001", "00000000000000000000000000",
+            "00000001610000000162000000010000000263",
+            "00000001ff0000000000000000", "0000000000000001ff00000000", "00000000000000000000000100000001ff", "0000000000000003eda08000000000"})
+    void testBrokenExpressions(String hex)
+    {
+        assertFails(() -> Natives.forUser(HexFormat.of().parseHex(hex)), INVALID_REQUEST);
+    }
+
+    @Test
+    void testExpressionsNeedNoEngine()
+    {
+        Natives.close(handle);
+        assertThat(Natives.forUser(HexFormat.of().parseHex("00000001780000000000000000"))).isEqualTo("x");
+    }
+
+    @Test
+    void testOversizedExpression()
+    {
+        assertFails(() -> Natives.forUser(new byte[Request.MAX_SIZE + 1]), REQUEST_TOO_LARGE);
+        assertFails(() -> Natives.forUser(new byte[Request.MAX_SIZE]), INVALID_REQUEST);
     }
 
     @ParameterizedTest

@@ -51,7 +51,10 @@ final class TestRequest
         Request request = new Request(NATIVE, false, "a", "b", Optional.empty(), Set.of());
         assertThat(request.encode())
                 .isNotEqualTo(new Request(NATIVE, true, "a", "b", Optional.empty(), Set.of()).encode())
-                .isNotEqualTo(new Request(PROPERTY, false, "a", "b", Optional.empty(), Set.of()).encode());
+                .isNotEqualTo(new Request(PROPERTY, false, "a", "b", Optional.empty(), Set.of()).encode())
+                .isNotEqualTo(new Request(NATIVE, false, "a", "b", Optional.empty(), Optional.of(""), Set.of()).encode());
+        assertThat(new Request(NATIVE, false, "a", "b", Optional.of("q"), Optional.empty(), Set.of()).encode())
+                .isNotEqualTo(new Request(NATIVE, false, "a", "b", Optional.empty(), Optional.of("q"), Set.of()).encode());
     }
 
     @Test
@@ -64,6 +67,7 @@ final class TestRequest
                 new Request(NATIVE, false, longest + "a", "", Optional.empty(), Set.of()),
                 new Request(NATIVE, false, longest, "a", Optional.empty(), Set.of()),
                 new Request(NATIVE, false, "", "", Optional.of(longest), Set.of()),
+                new Request(NATIVE, false, "", "", Optional.empty(), Optional.of(longest), Set.of()),
                 new Request(NATIVE, false, "", "", Optional.empty(), Set.of(longest)))) {
             assertThatThrownBy(request::encode)
                     .isInstanceOfSatisfying(EngineException.class, e -> assertThat(e.getCode()).isEqualTo(REQUEST_TOO_LARGE));
@@ -77,6 +81,7 @@ final class TestRequest
         assertThatThrownBy(() -> new Request(NATIVE, false, null, "b", Optional.empty(), Set.of())).hasMessage("impersonator is null");
         assertThatThrownBy(() -> new Request(NATIVE, false, "a", null, Optional.empty(), Set.of())).hasMessage("target is null");
         assertThatThrownBy(() -> new Request(NATIVE, false, "a", "b", null, Set.of())).hasMessage("principal is null");
+        assertThatThrownBy(() -> new Request(NATIVE, false, "a", "b", Optional.empty(), null, Set.of())).hasMessage("queryId is null");
         assertThatThrownBy(() -> new Request(NATIVE, false, "a", "b", Optional.empty(), null)).hasMessage("groups is null");
     }
 }
