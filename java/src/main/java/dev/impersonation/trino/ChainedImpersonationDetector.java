@@ -1,5 +1,6 @@
 package dev.impersonation.trino;
 
+import dev.impersonation.engine.Reason;
 import io.trino.spi.security.Identity;
 
 import java.security.Principal;
@@ -20,14 +21,25 @@ final class ChainedImpersonationDetector
     boolean isChained(Identity impersonator)
     {
         Allowed allowed = lastAllowed.get();
-        return allowed != null && allowed.target().equals(impersonator.getUser()) && allowed.principal().equals(impersonator.getPrincipal());
+        return allowed != null && !allowed.settled() && allowed.is(impersonator);
     }
 
-    void allowed(Identity impersonator, String target)
+    /**
+     * Why somebody else could become this user, if that is what the request did that this thread works on. The query of the request, of which Trino tells next,
+     * belongs to that user.
+     */
+    Optional<Reason> impersonation(String sessionUser)
+    {
+        return Optional.ofNullable(lastAllowed.get())
+                .filter(allowed -> allowed.target().equals(sessionUser))
+                .map(Allowed::reason);
+    }
+
+    void allowed(Identity impersonator, String target, Reason reason)
     {
         // Nobody became somebody else, so what was remembered before still holds.
         if (!impersonator.getUser().equals(target)) {
-            lastAllowed.set(new Allowed(target, impersonator.getPrincipal()));
+            lastAllowed.set(new Allowed(target, impersonator.getPrincipal(), reason, false));
         }
     }
 
@@ -42,7 +54,7 @@ final class ChainedImpersonationDetector
     void userSet(Optional<Principal> principal)
     {
         Allowed allowed = lastAllowed.get();
-        if (allowed != null && !allowed.principal().equals(principal)) {
+        if (allowed != null && (allowed.settled() || !allowed.principal().equals(principal))) {
             lastAllowed.remove();
         }
     }
@@ -52,15 +64,27 @@ final class ChainedImpersonationDetector
      */
     void requestEnded()
     {
-        lastAllowed.remove();
+        Allowed allowed = lastAllowed.get();
+        if (allowed != null && !allowed.settled()) {
+            lastAllowed.set(new Allowed(allowed.target(), allowed.principal(), allowed.reason(), true));
+        }
     }
 
-    private record Allowed(String target, Optional<Principal> principal)
+    /**
+     * @param settled whether the request has come to its query
+     */
+    private record Allowed(String target, Optional<Principal> principal, Reason reason, boolean settled)
     {
         private Allowed
         {
             requireNonNull(target, "target is null");
             requireNonNull(principal, "principal is null");
+            requireNonNull(reason, "reason is null");
+        }
+
+        private boolean is(Identity identity)
+        {
+            return target.equals(identity.getUser()) && principal.equals(identity.getPrincipal());
         }
     }
 }

@@ -1,21 +1,20 @@
 package dev.impersonation.trino;
 
+import io.trino.spi.Plugin;
+import io.trino.spi.classloader.ThreadContextClassLoader;
 import io.trino.spi.security.SystemAccessControl;
 import io.trino.spi.security.SystemAccessControlFactory;
 
-import java.nio.file.InvalidPathException;
-import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
-import java.util.regex.Pattern;
+import java.util.function.Supplier;
 
 import static java.util.Objects.requireNonNull;
-import static java.util.stream.Collectors.joining;
 
 /**
- * Creates the control that decides on data, out of those that the server brings along.
+ * Creates the control that decides on data, out of those that the server brings along and those of the plugins beside this one.
  */
 final class DelegateLoader
 {
@@ -26,25 +25,29 @@ final class DelegateLoader
             DEFAULT_NAME, "DefaultSystemAccessControl",
             "file", "FileBasedSystemAccessControl",
             "read-only", "ReadOnlySystemAccessControl"));
-
-    private static final Pattern NUMBERED_PROBLEM = Pattern.compile("(?m)^\\d+\\) (?:Error: )?(.*)$");
+    private static final DelegatePlugins.Kind<SystemAccessControlFactory> KIND = new DelegatePlugins.Kind<>(
+            Plugin::getSystemAccessControlFactories,
+            SystemAccessControlFactory::getName,
+            List.copyOf(BUILT_IN.keySet()));
 
     private final Map<String, String> environment;
     private final ClassLoader serverClassLoader;
+    private final Supplier<DelegatePlugins> plugins;
     private final Creator creator;
 
-    DelegateLoader(Map<String, String> environment, ClassLoader serverClassLoader, Creator creator)
+    DelegateLoader(Map<String, String> environment, ClassLoader serverClassLoader, Supplier<DelegatePlugins> plugins, Creator creator)
     {
         this.environment = requireNonNull(environment, "environment is null");
         this.serverClassLoader = requireNonNull(serverClassLoader, "serverClassLoader is null");
+        this.plugins = requireNonNull(plugins, "plugins is null");
         this.creator = requireNonNull(creator, "creator is null");
     }
 
-    SystemAccessControl load(Optional<String> configFile)
+    Delegate load(Optional<String> configFile)
     {
         try {
             if (configFile.isEmpty()) {
-                return create(DEFAULT_NAME, Map.of());
+                return builtIn(DEFAULT_NAME, Map.of());
             }
             return loadFrom(configFile.get().trim());
         }
@@ -53,52 +56,51 @@ final class DelegateLoader
         }
     }
 
-    private SystemAccessControl loadFrom(String configFile)
+    private Delegate loadFrom(String configFile)
     {
-        if (configFile.isEmpty()) {
-            throw new DelegateException("the name of the file is empty");
-        }
-        Map<String, String> config;
+        DelegateFile file = DelegateFile.read(configFile, NAME_PROPERTY, KIND.builtIn(), environment);
         try {
-            config = DelegateConfig.read(Path.of(configFile), environment);
-        }
-        catch (InvalidPathException e) {
-            throw new DelegateException("not the name of a file: " + e.getMessage(), e);
-        }
-
-        String name = config.remove(NAME_PROPERTY);
-        if (name == null || name.isEmpty()) {
-            throw new DelegateException("%s has no %s; known are %s".formatted(configFile, NAME_PROPERTY, knownNames()));
-        }
-        if (name.equals(ImpersonationAccessControlFactory.NAME)) {
-            throw new DelegateException("%s: %s=%s would make the control its own delegate; known are %s".formatted(configFile, NAME_PROPERTY, name, knownNames()));
-        }
-        if (!BUILT_IN.containsKey(name)) {
-            throw new DelegateException("%s: %s=%s is not known; known are %s".formatted(configFile, NAME_PROPERTY, name, knownNames()));
-        }
-        try {
-            return create(name, config);
+            return BUILT_IN.containsKey(file.name()) ? builtIn(file.name(), file.config()) : ofPlugin(file.name(), file.config());
         }
         catch (DelegateException e) {
             throw new DelegateException("%s: %s".formatted(configFile, e.getMessage()), e);
         }
     }
 
-    private SystemAccessControl create(String name, Map<String, String> config)
+    private Delegate builtIn(String name, Map<String, String> config)
     {
-        SystemAccessControlFactory factory = factory(name);
-        // What the server itself does around this call; the file control reads its JSON by services of its own class loader.
-        Thread thread = Thread.currentThread();
-        ClassLoader original = thread.getContextClassLoader();
-        thread.setContextClassLoader(factory.getClass().getClassLoader());
+        return Delegate.ofServer(create("'%s'".formatted(name), factory(name), config));
+    }
+
+    private Delegate ofPlugin(String name, Map<String, String> config)
+    {
+        DelegatePlugins.Found<SystemAccessControlFactory> found;
         try {
+            found = plugins.get().find(KIND, name);
+        }
+        catch (DelegateException e) {
+            throw new DelegateException("%s=%s cannot be used: %s".formatted(NAME_PROPERTY, name, e.getMessage()), e);
+        }
+        try {
+            SystemAccessControl control = create("'%s' of the plugin %s".formatted(name, found.directory()), found.factory(), config);
+            return new Delegate(control, Optional.of(found.classLoader()));
+        }
+        catch (Throwable e) {
+            found.close(e);
+            throw e;
+        }
+    }
+
+    @SuppressWarnings("try")
+    private SystemAccessControl create(String description, SystemAccessControlFactory factory, Map<String, String> config)
+    {
+        // What the server itself does around this call; the file control reads its JSON by services of its own class loader.
+        try (ThreadContextClassLoader ignored = new ThreadContextClassLoader(factory.getClass().getClassLoader())) {
             return requireNonNull(creator.create(factory, config), "the factory gave null");
         }
         catch (RuntimeException | LinkageError e) {
-            throw new DelegateException("the access control '%s' cannot be created: %s".formatted(name, describe(e)), e);
-        }
-        finally {
-            thread.setContextClassLoader(original);
+            ConcealedValues values = new ConcealedValues(config);
+            throw new DelegateException("the access control %s cannot be created: %s".formatted(description, values.conceal(ForeignFailure.describe(e))), values.conceal(e));
         }
     }
 
@@ -117,30 +119,6 @@ final class DelegateLoader
         catch (ReflectiveOperationException | LinkageError | ClassCastException e) {
             throw new DelegateException("this server has no access control '%s' (%s)".formatted(name, e), e);
         }
-    }
-
-    /**
-     * The server's controls list their problems as numbered lines among much that only their authors can read.
-     */
-    private static String describe(Throwable failure)
-    {
-        String message = failure.getMessage();
-        if (message == null || message.isBlank()) {
-            return failure.toString();
-        }
-        List<String> problems = NUMBERED_PROBLEM.matcher(message).results()
-                .map(problem -> problem.group(1).trim())
-                .distinct()
-                .toList();
-        if (problems.isEmpty()) {
-            return message.lines().map(String::trim).filter(line -> !line.isEmpty()).collect(joining(" "));
-        }
-        return String.join("; ", problems);
-    }
-
-    private static String knownNames()
-    {
-        return String.join(", ", BUILT_IN.keySet());
     }
 
     interface Creator

@@ -1,5 +1,6 @@
 package dev.impersonation.trino;
 
+import io.trino.spi.eventlistener.EventListener;
 import io.trino.spi.security.Identity;
 import io.trino.spi.security.SystemAccessControl;
 import io.trino.spi.security.SystemSecurityContext;
@@ -9,6 +10,7 @@ import java.lang.reflect.Method;
 import java.lang.reflect.Modifier;
 import java.lang.reflect.Proxy;
 import java.security.Principal;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -20,23 +22,30 @@ import static java.util.Objects.requireNonNull;
  * Decides on impersonation and leaves all other questions to the delegate.
  * <p>
  * A proxy over the interface of the running server: no class could implement the interfaces of all servers, because the newer ones refuse a control that has a
- * method of the older ones. So a method that a later server adds reaches the delegate, too.
+ * method of the older ones. So a method that a later server adds reaches the delegate, too, for the target where the query has one.
  */
 final class ImpersonationAccessControl
         implements InvocationHandler
 {
     private final Class<? extends SystemAccessControl> type;
-    private final SystemAccessControl delegate;
+    private final Delegate delegate;
     private final ImpersonationCheck check;
     private final EngineLifecycle engine;
+    private final CheckedForTarget.Environment environment;
     private final Map<Method, Handler> handlers;
 
-    private ImpersonationAccessControl(Class<? extends SystemAccessControl> type, SystemAccessControl delegate, ImpersonationCheck check, EngineLifecycle engine)
+    private ImpersonationAccessControl(
+            Class<? extends SystemAccessControl> type,
+            Delegate delegate,
+            ImpersonationCheck check,
+            EngineLifecycle engine,
+            CheckedForTarget.Environment environment)
     {
         this.type = requireNonNull(type, "type is null");
         this.delegate = requireNonNull(delegate, "delegate is null");
         this.check = requireNonNull(check, "check is null");
         this.engine = requireNonNull(engine, "engine is null");
+        this.environment = requireNonNull(environment, "environment is null");
         Map<Method, Handler> handlers = new HashMap<>();
         for (Method method : type.getMethods()) {
             if (!Modifier.isStatic(method.getModifiers())) {
@@ -49,9 +58,14 @@ final class ImpersonationAccessControl
     /**
      * @param type the interface of the running server
      */
-    static <T extends SystemAccessControl> T create(Class<T> type, SystemAccessControl delegate, ImpersonationCheck check, EngineLifecycle engine)
+    static <T extends SystemAccessControl> T create(
+            Class<T> type,
+            Delegate delegate,
+            ImpersonationCheck check,
+            EngineLifecycle engine,
+            CheckedForTarget.Environment environment)
     {
-        InvocationHandler handler = new ImpersonationAccessControl(type, delegate, check, engine);
+        InvocationHandler handler = new ImpersonationAccessControl(type, delegate, check, engine, environment);
         return type.cast(Proxy.newProxyInstance(ImpersonationAccessControl.class.getClassLoader(), new Class<?>[] {type}, handler));
     }
 
@@ -66,18 +80,19 @@ final class ImpersonationAccessControl
         return switch (method.getName()) {
             case "equals" -> proxy == arguments[0];
             case "hashCode" -> System.identityHashCode(proxy);
-            case "toString" -> "%s over %s".formatted(ImpersonationAccessControlFactory.NAME, delegate);
+            case "toString" -> "%s over %s".formatted(ImpersonationAccessControlFactory.NAME, delegate.control());
             default -> throw new IllegalStateException("Unexpected method: " + method);
         };
     }
 
     void shutdown()
     {
+        environment.liveParts().controlEnded(environment.path());
         try {
             engine.close();
         }
         finally {
-            Forwarder.shutdown(type, delegate);
+            delegate.shutdown(type);
         }
     }
 
@@ -112,15 +127,30 @@ final class ImpersonationAccessControl
                     return null;
                 };
             case "checkCanExecuteQuery":
-                Forwarder executeQuery = new Forwarder(method, delegate);
+                Forwarder executeQuery = new Forwarder(method, delegate.control());
                 return (proxy, arguments) -> {
                     check.requestEnded();
                     return executeQuery.invoke(arguments);
                 };
+            case "getEventListeners":
+                return (proxy, arguments) -> eventListeners();
             default:
-                Forwarder forwarder = new Forwarder(method, delegate);
+                if (CheckedForTarget.isAskedByQuery(method)) {
+                    CheckedForTarget checked = new CheckedForTarget(method, delegate.control(), environment);
+                    return (proxy, arguments) -> checked.invoke(arguments);
+                }
+                Forwarder forwarder = new Forwarder(method, delegate.control());
                 return (proxy, arguments) -> forwarder.invoke(arguments);
         }
+    }
+
+    private List<EventListener> eventListeners()
+    {
+        List<EventListener> listeners = new ArrayList<>();
+        // First, so that whoever else listens finds the query bound.
+        listeners.add(new BindingListener(environment.path()));
+        delegate.control().getEventListeners().forEach(listeners::add);
+        return listeners;
     }
 
     @SuppressWarnings("unchecked")

@@ -2,13 +2,16 @@ package dev.impersonation.trino;
 
 import dev.impersonation.engine.Engine;
 import dev.impersonation.engine.EngineException;
+import dev.impersonation.engine.Expressions;
 import io.trino.spi.security.SystemAccessControl;
 import io.trino.spi.security.SystemAccessControlFactory;
 
+import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.logging.Logger;
 
 import static java.util.Objects.requireNonNull;
 
@@ -18,6 +21,8 @@ import static java.util.Objects.requireNonNull;
 public final class ImpersonationAccessControlFactory
         implements SystemAccessControlFactory
 {
+    private static final Logger log = Logger.getLogger(ImpersonationAccessControlFactory.class.getName());
+
     static final String NAME = "immuta";
     static final String DELEGATE_PROPERTY = "immuta.delegate.config-file";
 
@@ -44,11 +49,11 @@ public final class ImpersonationAccessControlFactory
     private static SystemAccessControl create(Map<String, String> config, DelegateLoader.Creator creator)
     {
         requireNonNull(config, "config is null");
-        DelegateLoader delegateLoader = new DelegateLoader(System.getenv(), SystemAccessControl.class.getClassLoader(), creator);
+        DelegateLoader delegateLoader = new DelegateLoader(System.getenv(), SystemAccessControl.class.getClassLoader(), DelegatePlugins::besideThisPlugin, creator);
         // Both are tried before either is complained about, so that the operator sees every problem at once.
         List<RuntimeException> problems = new ArrayList<>();
         EngineLifecycle engine = null;
-        SystemAccessControl delegate = null;
+        Delegate delegate = null;
         try {
             try {
                 engine = EngineLifecycle.start(Engine.open(config), !Forwarder.hasShutdown(SystemAccessControl.class));
@@ -65,7 +70,7 @@ public final class ImpersonationAccessControlFactory
             if (!problems.isEmpty()) {
                 throw new StartFailure(problems);
             }
-            return ImpersonationAccessControl.create(SystemAccessControl.class, delegate, new ImpersonationCheck(engine.getEngine()::check), engine);
+            return start(engine, delegate, config.containsKey(DELEGATE_PROPERTY));
         }
         catch (Throwable e) {
             closeAll(engine, delegate, e);
@@ -73,7 +78,29 @@ public final class ImpersonationAccessControlFactory
         }
     }
 
-    private static void closeAll(EngineLifecycle engine, SystemAccessControl delegate, Throwable failure)
+    private static SystemAccessControl start(EngineLifecycle engine, Delegate delegate, boolean hasDelegate)
+    {
+        LiveParts liveParts = LiveParts.OF_THIS_PLUGIN;
+        if (liveParts.hasConnector() && !hasDelegate) {
+            log.warning("The catalog '%s' is there, but %s is not set: whoever sets %s will be refused all data"
+                    .formatted(ImmutaCatalog.NAME, DELEGATE_PROPERTY, ImmutaCatalog.QUALIFIED_PROPERTY));
+        }
+        ImpersonationCheck check = new ImpersonationCheck(engine.getEngine()::check);
+        Bindings bindings = new Bindings(Bindings.Limits.DEFAULT, InstantSource.system());
+        PropertyPath path = new PropertyPath(engine.getEngine()::bind, check::impersonation, hasDelegate, bindings);
+        FilterExpressions expressions = new FilterExpressions(
+                (expression, binding) -> Expressions.forUser(expression, binding.effective().getUser(), binding.effective().getGroups()));
+        SystemAccessControl control = ImpersonationAccessControl.create(
+                SystemAccessControl.class,
+                delegate,
+                check,
+                engine,
+                new CheckedForTarget.Environment(path, liveParts, new SecurityContexts(), expressions));
+        liveParts.controlStarted(path);
+        return control;
+    }
+
+    private static void closeAll(EngineLifecycle engine, Delegate delegate, Throwable failure)
     {
         if (engine != null) {
             try {
@@ -85,7 +112,7 @@ public final class ImpersonationAccessControlFactory
         }
         if (delegate != null) {
             try {
-                Forwarder.shutdown(SystemAccessControl.class, delegate);
+                delegate.shutdown(SystemAccessControl.class);
             }
             catch (RuntimeException e) {
                 failure.addSuppressed(e);

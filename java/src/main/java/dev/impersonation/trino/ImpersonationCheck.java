@@ -2,6 +2,7 @@ package dev.impersonation.trino;
 
 import dev.impersonation.engine.Decision;
 import dev.impersonation.engine.EngineException;
+import dev.impersonation.engine.Reason;
 import dev.impersonation.engine.Request;
 import io.trino.spi.security.AccessDeniedException;
 import io.trino.spi.security.Identity;
@@ -42,6 +43,14 @@ final class ImpersonationCheck
     }
 
     /**
+     * Why somebody else could become this user, if the query is one of theirs that the thread is about to begin.
+     */
+    Optional<Reason> impersonation(String sessionUser)
+    {
+        return chains.impersonation(sessionUser);
+    }
+
+    /**
      * @throws AccessDeniedException unless the engine says yes
      */
     void check(Identity impersonator, String target)
@@ -58,7 +67,7 @@ final class ImpersonationCheck
             chains.denied();
             denyImpersonateUser(impersonator.getUser(), target, decision.reason().sentence());
         }
-        chains.allowed(impersonator, target);
+        chains.allowed(impersonator, target, decision.reason());
     }
 
     private Request request(Identity impersonator, String target)

@@ -1,13 +1,28 @@
 package dev.impersonation.trino;
 
 import io.trino.spi.Plugin;
+import io.trino.spi.connector.ConnectorFactory;
 import io.trino.spi.security.SystemAccessControlFactory;
+import io.trino.spi.session.SessionPropertyConfigurationManagerFactory;
 
 import java.util.List;
 
 public final class ImpersonationPlugin
         implements Plugin
 {
+    @Override
+    public Iterable<ConnectorFactory> getConnectorFactories()
+    {
+        return List.of(new ImmutaConnectorFactory(LiveParts.OF_THIS_PLUGIN));
+    }
+
+    @Override
+    public Iterable<SessionPropertyConfigurationManagerFactory> getSessionPropertyConfigurationManagerFactories()
+    {
+        SessionPropertyDelegateLoader delegates = new SessionPropertyDelegateLoader(System.getenv(), DelegatePlugins::besideThisPlugin);
+        return List.of(new ImpersonationSessionPropertiesFactory(delegates, LiveParts.OF_THIS_PLUGIN));
+    }
+
     @Override
     public Iterable<SystemAccessControlFactory> getSystemAccessControlFactories()
     {

@@ -1,9 +1,12 @@
 package dev.impersonation.trino;
 
+import io.trino.spi.QueryId;
+import io.trino.spi.connector.CatalogSchemaTableName;
 import io.trino.spi.security.Identity;
 import io.trino.spi.security.SystemAccessControl;
 import io.trino.spi.security.SystemSecurityContext;
 
+import java.util.Optional;
 import java.util.Set;
 
 import static io.trino.spi.security.AccessDeniedException.denyImpersonateUser;
@@ -27,6 +30,26 @@ public interface ExtendedSystemAccessControl
     }
 
     default void checkCanExecuteQuery(Identity identity, String queryId) {}
+
+    /**
+     * Since 445.
+     */
+    default void checkCanSetSystemSessionProperty(Identity identity, QueryId queryId, String property) {}
+
+    /**
+     * As no server has it today.
+     */
+    default void checkCanPause(Identity identity, QueryId queryId) {}
+
+    /**
+     * Since 481.
+     */
+    default void checkCanSelectFromColumns(SystemSecurityContext context, CatalogSchemaTableName table, Optional<String> branch, Set<String> columns) {}
+
+    /**
+     * Since 481.
+     */
+    default void checkCanCreateViewWithSelectFromColumns(SystemSecurityContext context, CatalogSchemaTableName table, Optional<String> branch, Set<String> columns) {}
 
     /**
      * As up to 426.

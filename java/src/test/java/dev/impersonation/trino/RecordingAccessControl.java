@@ -1,5 +1,6 @@
 package dev.impersonation.trino;
 
+import io.trino.spi.eventlistener.EventListener;
 import io.trino.spi.security.SystemAccessControl;
 
 import java.lang.reflect.InvocationHandler;
@@ -32,6 +33,7 @@ final class RecordingAccessControl
 
     private final List<Call> calls = new ArrayList<>();
     private Throwable failure;
+    private Object answer;
     private Object lastAnswer;
 
     static <T extends SystemAccessControl> T create(Class<T> type, RecordingAccessControl recording)
@@ -42,6 +44,11 @@ final class RecordingAccessControl
     synchronized void failWith(Throwable failure)
     {
         this.failure = failure;
+    }
+
+    synchronized void answerWith(Object answer)
+    {
+        this.answer = answer;
     }
 
     synchronized List<Call> calls()
@@ -74,7 +81,7 @@ final class RecordingAccessControl
         if (failure != null) {
             throw failure;
         }
-        lastAnswer = answer(method.getReturnType());
+        lastAnswer = answer == null ? answer(method.getReturnType()) : answer;
         return lastAnswer;
     }
 
@@ -95,8 +102,11 @@ final class RecordingAccessControl
         if (type == Map.class) {
             return Map.of("answer", "answer");
         }
-        if (type == List.class || type == Collection.class || type == Iterable.class) {
+        if (type == List.class || type == Collection.class) {
             return List.of("answer");
+        }
+        if (type == Iterable.class) {
+            return List.of(new EventListener() {});
         }
         if (type == Optional.class) {
             return Optional.of("answer");

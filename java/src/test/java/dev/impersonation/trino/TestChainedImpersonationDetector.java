@@ -1,5 +1,6 @@
 package dev.impersonation.trino;
 
+import dev.impersonation.engine.Reason;
 import io.trino.spi.security.BasicPrincipal;
 import io.trino.spi.security.Identity;
 import org.junit.jupiter.api.Test;
@@ -19,11 +20,14 @@ import static org.assertj.core.api.Assertions.assertThat;
  * ask P A B      checkCanImpersonateUser: A, whose principal is P, as B; allowed
  * deny P A B     the same; denied
  * run            checkCanExecuteQuery
+ * property U     checkCanSetCatalogSessionProperty by user U for the query that was just begun
  * </pre>
  * with - for no principal.
  */
 final class TestChainedImpersonationDetector
 {
+    private static final Reason REASON = new Reason(1, "impersonated", "may");
+
     @ParameterizedTest(name = "{0}")
     @CsvSource(delimiter = '|', value = {
             "nobody impersonates                          | set pA A; run; set pA A; run |",
@@ -46,6 +50,13 @@ final class TestChainedImpersonationDetector
             "query of a UI request does not follow        | set pA B; ask pA A B; set pD D; set pA A; run | plain",
             "no principals, one request                   | set - B; ask - A B; set - C; ask - B C; run | plain chained",
             "no principals, two requests                  | set - B; ask - A B; run; set - C; ask - B C; run | plain plain",
+            "query of an impersonated user                | set pA B; ask pA A B; run; property B; property B | plain impersonated impersonated",
+            "query of the target itself                   | set pA B; ask pA A B; run; set pB B; property B | plain own",
+            "query of somebody else                       | set pA B; ask pA A B; run; property A | plain own",
+            "next query of the same thread                | set pA B; ask pA A B; run; set pA B; property B | plain own",
+            "query without impersonation                  | set pA A; run; property A | own",
+            "query after a denied impersonation           | set pA B; deny pA A B; property B | plain own",
+            "query of a chain                             | set pA B; ask pA A B; set pA C; ask pA B C; run; property C | plain chained impersonated",
             "principal only in the second request         | set - B; ask - A B; set pB C; ask pB B C | plain plain",
             "names differ in case                         | set pA B; ask pA A B; set pA C; ask pA b C | plain plain",
     })
@@ -58,11 +69,12 @@ final class TestChainedImpersonationDetector
             switch (words[0]) {
                 case "set" -> detector.userSet(identity(words[1], words[2]).getPrincipal());
                 case "run" -> detector.requestEnded();
+                case "property" -> seen.add(detector.impersonation(words[1]).map(Reason::name).orElse("own"));
                 case "ask", "deny" -> {
                     Identity impersonator = identity(words[1], words[2]);
                     seen.add(detector.isChained(impersonator) ? "chained" : "plain");
                     if (words[0].equals("ask")) {
-                        detector.allowed(impersonator, words[3]);
+                        detector.allowed(impersonator, words[3], REASON);
                     }
                     else {
                         detector.denied();
@@ -79,7 +91,7 @@ final class TestChainedImpersonationDetector
             throws InterruptedException
     {
         ChainedImpersonationDetector detector = new ChainedImpersonationDetector();
-        detector.allowed(identity("pA", "A"), "B");
+        detector.allowed(identity("pA", "A"), "B", REASON);
         List<Boolean> chained = new ArrayList<>();
         Thread other = new Thread(() -> chained.add(detector.isChained(identity("pA", "B"))));
         other.start();
@@ -92,7 +104,7 @@ final class TestChainedImpersonationDetector
     void testControlsDoNotSeeEachOther()
     {
         ChainedImpersonationDetector detector = new ChainedImpersonationDetector();
-        detector.allowed(identity("pA", "A"), "B");
+        detector.allowed(identity("pA", "A"), "B", REASON);
         assertThat(new ChainedImpersonationDetector().isChained(identity("pA", "B"))).isFalse();
     }
 

@@ -16,6 +16,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Supplier;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
@@ -23,6 +24,10 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 final class TestDelegateLoader
 {
     private static final ClassLoader SERVER = SystemAccessControl.class.getClassLoader();
+
+    private static final Supplier<DelegatePlugins> NO_PLUGINS = () -> {
+        throw new DelegateException("there are no plugins");
+    };
 
     @TempDir
     private Path directory;
@@ -36,7 +41,7 @@ final class TestDelegateLoader
     void testBuiltIn(String name, String expected)
             throws IOException
     {
-        assertThat(load("access-control.name=%s\n".formatted(name)).getClass().getSimpleName()).isEqualTo(expected);
+        assertThat(load("access-control.name=%s\n".formatted(name)).control().getClass().getSimpleName()).isEqualTo(expected);
     }
 
     @Test
@@ -44,13 +49,13 @@ final class TestDelegateLoader
             throws IOException
     {
         Path rules = Files.writeString(directory.resolve("rules.json"), "{\"catalogs\": [{\"allow\": \"all\"}]}");
-        assertThat(load("access-control.name=file\nsecurity.config-file=%s\n".formatted(rules)).getClass().getSimpleName()).contains("SystemAccessControl");
+        assertThat(load("access-control.name=file\nsecurity.config-file=%s\n".formatted(rules)).control().getClass().getSimpleName()).contains("SystemAccessControl");
     }
 
     @Test
     void testUnsetIsTheDefault()
     {
-        assertThat(loader().load(Optional.empty()).getClass().getSimpleName()).isEqualTo("DefaultSystemAccessControl");
+        assertThat(loader().load(Optional.empty()).control().getClass().getSimpleName()).isEqualTo("DefaultSystemAccessControl");
     }
 
     @Test
@@ -58,7 +63,7 @@ final class TestDelegateLoader
             throws IOException
     {
         List<Map<String, String>> configs = new ArrayList<>();
-        new DelegateLoader(Map.of("RULES", "rules.json"), SERVER, (factory, config) -> {
+        new DelegateLoader(Map.of("RULES", "rules.json"), SERVER, NO_PLUGINS, (factory, config) -> {
             configs.add(Map.copyOf(config));
             return RecordingAccessControl.create(SystemAccessControl.class, new RecordingAccessControl());
         }).load(Optional.of(write("access-control.name=file\nsecurity.config-file=${ENV:RULES}\n")));
@@ -73,7 +78,7 @@ final class TestDelegateLoader
         Thread.currentThread().setContextClassLoader(own);
         try {
             List<ClassLoader> seen = new ArrayList<>();
-            DelegateLoader loader = new DelegateLoader(Map.of(), SERVER, (factory, config) -> {
+            DelegateLoader loader = new DelegateLoader(Map.of(), SERVER, NO_PLUGINS, (factory, config) -> {
                 seen.add(Thread.currentThread().getContextClassLoader());
                 seen.add(factory.getClass().getClassLoader());
                 throw new IllegalStateException("broken");
@@ -89,11 +94,11 @@ final class TestDelegateLoader
 
     @ParameterizedTest
     @CsvSource(delimiter = '|', value = {
-            "security.config-file=x       | has no access-control.name; known are allow-all, default, file, read-only",
-            "access-control.name=         | has no access-control.name; known are allow-all, default, file, read-only",
-            "access-control.name=opa      | : access-control.name=opa is not known; known are allow-all, default, file, read-only",
-            "access-control.name=File     | : access-control.name=File is not known; known are allow-all, default, file, read-only",
-            "access-control.name=immuta   | : access-control.name=immuta would make the control its own delegate; known are allow-all, default, file, read-only",
+            "security.config-file=x       | has no access-control.name; built in are allow-all, default, file, read-only",
+            "access-control.name=         | has no access-control.name; built in are allow-all, default, file, read-only",
+            "access-control.name=opa      | : access-control.name=opa cannot be used: there are no plugins",
+            "access-control.name=File     | : access-control.name=File cannot be used: there are no plugins",
+            "access-control.name=immuta   | : access-control.name=immuta would make the plugin its own delegate; built in are allow-all, default, file, read-only",
             "access-control.name=${ENV:X} | : access-control.name refers to ${ENV:X}, but this environment variable is not set",
     })
     void testBadConfig(String config, String problem)
@@ -144,14 +149,14 @@ final class TestDelegateLoader
         assertThatThrownBy(() -> load("access-control.name=file\nsecurity.config-file=%s\n".formatted(rules)))
                 .isInstanceOf(DelegateException.class)
                 .hasMessageContaining("'file' cannot be created: ")
-                .hasMessageContaining("rules.json")
+                .hasMessageContaining("<value of security.config-file>")
                 .message().doesNotContain("\n");
     }
 
     @Test
     void testFactoryThatGivesNull()
     {
-        assertThatThrownBy(() -> new DelegateLoader(Map.of(), SERVER, (factory, config) -> null).load(Optional.empty()))
+        assertThatThrownBy(() -> new DelegateLoader(Map.of(), SERVER, NO_PLUGINS, (factory, config) -> null).load(Optional.empty()))
                 .isInstanceOf(DelegateException.class)
                 .hasMessage("immuta.delegate.config-file: the access control 'default' cannot be created: the factory gave null");
     }
@@ -160,12 +165,12 @@ final class TestDelegateLoader
     void testServerWithoutTheControl()
     {
         ClassLoader empty = new URLClassLoader(new URL[0], ClassLoader.getPlatformClassLoader());
-        assertThatThrownBy(() -> new DelegateLoader(Map.of(), empty, (factory, config) -> null).load(Optional.empty()))
+        assertThatThrownBy(() -> new DelegateLoader(Map.of(), empty, NO_PLUGINS, (factory, config) -> null).load(Optional.empty()))
                 .isInstanceOf(DelegateException.class)
                 .hasMessageStartingWith("immuta.delegate.config-file: this server has no access control 'default' (");
     }
 
-    private SystemAccessControl load(String config)
+    private Delegate load(String config)
             throws IOException
     {
         return loader().load(Optional.of(write(config)));
@@ -180,6 +185,6 @@ final class TestDelegateLoader
     @SuppressWarnings("deprecation")
     private static DelegateLoader loader()
     {
-        return new DelegateLoader(Map.of(), SERVER, SystemAccessControlFactory::create);
+        return new DelegateLoader(Map.of(), SERVER, NO_PLUGINS, SystemAccessControlFactory::create);
     }
 }

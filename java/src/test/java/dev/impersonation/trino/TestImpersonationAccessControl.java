@@ -5,19 +5,11 @@ import dev.impersonation.engine.Engine;
 import dev.impersonation.engine.Reason;
 import dev.impersonation.testing.TestingConfiguration;
 import io.trino.spi.QueryId;
-import io.trino.spi.connector.CatalogSchemaName;
-import io.trino.spi.connector.CatalogSchemaRoutineName;
-import io.trino.spi.connector.CatalogSchemaTableName;
-import io.trino.spi.connector.SchemaTableName;
+import io.trino.spi.eventlistener.EventListener;
 import io.trino.spi.security.AccessDeniedException;
 import io.trino.spi.security.Identity;
-import io.trino.spi.security.PrincipalType;
-import io.trino.spi.security.Privilege;
 import io.trino.spi.security.SystemAccessControl;
 import io.trino.spi.security.SystemSecurityContext;
-import io.trino.spi.security.TrinoPrincipal;
-import io.trino.spi.type.Type;
-import io.trino.spi.type.VarcharType;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -32,46 +24,37 @@ import java.nio.file.Path;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.Collection;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Stream;
 
-import static io.trino.spi.security.PrincipalType.USER;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowable;
 
 final class TestImpersonationAccessControl
 {
-    private static final Set<String> OWNED = Set.of("checkCanImpersonateUser", "checkCanSetUser", "shutdown");
+    private static final Set<String> OWNED = Set.of("checkCanImpersonateUser", "checkCanSetUser", "getEventListeners", "shutdown");
     private static final Identity SVC = Identity.ofUser("svc");
     private static final SystemSecurityContext CONTEXT = new SystemSecurityContext(SVC, QueryId.valueOf("query"), Instant.EPOCH);
-    private static final Map<Class<?>, Object> ARGUMENTS = Map.ofEntries(
-            Map.entry(boolean.class, true),
-            Map.entry(long.class, 7L),
-            Map.entry(String.class, "text"),
-            Map.entry(Identity.class, SVC),
-            Map.entry(SystemSecurityContext.class, CONTEXT),
-            Map.entry(Set.class, Set.of("element")),
-            Map.entry(List.class, List.of("element")),
-            Map.entry(Collection.class, List.of("element")),
-            Map.entry(Map.class, Map.of("key", "value")),
-            Map.entry(Optional.class, Optional.of("value")),
-            Map.entry(CatalogSchemaName.class, new CatalogSchemaName("catalog", "schema")),
-            Map.entry(CatalogSchemaTableName.class, new CatalogSchemaTableName("catalog", new SchemaTableName("schema", "table"))),
-            Map.entry(CatalogSchemaRoutineName.class, new CatalogSchemaRoutineName("catalog", "schema", "routine")),
-            Map.entry(TrinoPrincipal.class, new TrinoPrincipal(USER, "user")),
-            Map.entry(PrincipalType.class, USER),
-            Map.entry(Privilege.class, Privilege.SELECT),
-            Map.entry(Type.class, VarcharType.VARCHAR));
-
     @TempDir
     private Path directory;
 
     private final RecordingAccessControl delegate = new RecordingAccessControl();
+    private final LiveParts liveParts = new LiveParts();
+    private final PropertyPath path = new PropertyPath(
+            request -> {
+                throw new AssertionError("Nobody sets the property here");
+            },
+            user -> Optional.empty(),
+            true,
+            new Bindings(Bindings.Limits.DEFAULT, () -> Instant.EPOCH));
+    private final CheckedForTarget.Environment environment = new CheckedForTarget.Environment(
+            path,
+            liveParts,
+            new SecurityContexts(),
+            new FilterExpressions((expression, binding) -> expression));
     private CapturedLog log;
     private EngineLifecycle engine;
     private ExtendedSystemAccessControl control;
@@ -97,7 +80,7 @@ final class TestImpersonationAccessControl
     void testMethodIsForwarded(Method method)
             throws Exception
     {
-        Object[] arguments = arguments(method);
+        Object[] arguments = TestingArguments.of(method, CONTEXT);
         Object answer = method.invoke(control, arguments);
         assertThat(delegate.calls()).hasSize(1);
         RecordingAccessControl.Call call = delegate.calls().get(0);
@@ -118,7 +101,7 @@ final class TestImpersonationAccessControl
     {
         for (Throwable failure : List.of(new AccessDeniedException("no"), new IllegalStateException("broken"), new StackOverflowError())) {
             delegate.failWith(failure);
-            Throwable seen = catchThrowable(() -> method.invoke(control, arguments(method)));
+            Throwable seen = catchThrowable(() -> method.invoke(control, TestingArguments.of(method, CONTEXT)));
             assertThat(seen).isInstanceOf(InvocationTargetException.class);
             assertThat(seen.getCause()).isSameAs(failure);
         }
@@ -136,7 +119,7 @@ final class TestImpersonationAccessControl
         assertThat(forwardedMethods().filter(method -> method.getDeclaringClass() == SystemAccessControl.class)).hasSize((int) ofServer);
         assertThat(ofServer).isGreaterThan(70);
         assertThat(forwardedMethods().map(Method::getName))
-                .contains("getEventListeners", "checkCanTravelInTime", "filterTimes", "countTimes", "checkCanSelectFromColumns", "getRowFilters");
+                .contains("checkCanPause", "checkCanTravelInTime", "filterTimes", "countTimes", "checkCanSelectFromColumns", "getRowFilters");
     }
 
     @SuppressWarnings("deprecation")
@@ -172,6 +155,23 @@ final class TestImpersonationAccessControl
                 .isInstanceOf(AccessDeniedException.class)
                 .hasMessage("Access Denied: User svc cannot impersonate user bob: " +
                         "the impersonation check failed (CLOSED); nobody is let in until it works again, see the server log");
+    }
+
+    @Test
+    void testShutdownEndsThePropertyPath()
+    {
+        liveParts.controlStarted(path);
+        control.shutdown();
+        assertThat(liveParts.hasControl()).isFalse();
+    }
+
+    @Test
+    void testListenersOfTheDelegateFollowOurs()
+    {
+        Iterable<EventListener> listeners = control.getEventListeners();
+        assertThat(delegate.methods()).containsExactly("getEventListeners");
+        assertThat(listeners).hasSize(2).first().isInstanceOf(BindingListener.class);
+        assertThat(listeners).last().isSameAs(((List<?>) delegate.lastAnswer()).get(0));
     }
 
     @Test
@@ -215,15 +215,9 @@ final class TestImpersonationAccessControl
     {
         return ImpersonationAccessControl.create(
                 ExtendedSystemAccessControl.class,
-                RecordingAccessControl.create(ExtendedSystemAccessControl.class, delegate),
+                Delegate.ofServer(RecordingAccessControl.create(ExtendedSystemAccessControl.class, delegate)),
                 check,
-                engine);
-    }
-
-    private static Object[] arguments(Method method)
-    {
-        return Arrays.stream(method.getParameterTypes())
-                .map(type -> Optional.ofNullable(ARGUMENTS.get(type)).orElseThrow(() -> new AssertionError("No argument of " + type)))
-                .toArray();
+                engine,
+                environment);
     }
 }

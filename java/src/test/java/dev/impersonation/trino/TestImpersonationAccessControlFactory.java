@@ -175,7 +175,7 @@ final class TestImpersonationAccessControlFactory
                             .allMatch(line -> line.startsWith("  - immuta."))
                             .anyMatch(line -> line.startsWith("  - immuta.impersonation.enabled"))
                             .anyMatch(line -> line.contains("immuta.impersonation.allow-chained"))
-                            .anyMatch(line -> line.startsWith("  - immuta.delegate.config-file: ") && line.contains("access-control.name=opa is not known"));
+                            .anyMatch(line -> line.startsWith("  - immuta.delegate.config-file: ") && line.contains("access-control.name=opa cannot be used: built in are "));
                 });
     }
 

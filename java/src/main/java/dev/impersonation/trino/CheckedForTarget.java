@@ -1,0 +1,243 @@
+package dev.impersonation.trino;
+
+import io.trino.spi.QueryId;
+import io.trino.spi.connector.CatalogSchemaName;
+import io.trino.spi.connector.CatalogSchemaTableName;
+import io.trino.spi.security.AccessDeniedException;
+import io.trino.spi.security.Identity;
+import io.trino.spi.security.SystemSecurityContext;
+
+import java.lang.reflect.Method;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+
+import static java.util.Objects.requireNonNull;
+
+/**
+ * An access check that a query makes: left to the delegate, for the target where the query has one.
+ */
+final class CheckedForTarget
+{
+    /**
+     * Looking at the catalog {@code immuta} is free to everybody, for how else could they find out who they are.
+     */
+    private static final Set<String> LOOKING = Set.of(
+            "canAccessCatalog",
+            "checkCanAccessCatalog",
+            "checkCanSelectFromColumns",
+            "checkCanSetCatalogSessionProperty",
+            "checkCanShowColumns",
+            "checkCanShowSchemas",
+            "checkCanShowTables",
+            "filterColumns",
+            "filterSchemas",
+            "filterTables",
+            "getColumnMask",
+            "getColumnMasks",
+            "getRowFilters");
+
+    /**
+     * What Trino asks while it collects the properties of a session, before it says what they are. Nothing of them shows any data.
+     */
+    private static final Set<String> BEGINNING = Set.of("canAccessCatalog", "checkCanAccessCatalog", "checkCanSetCatalogSessionProperty");
+
+    /**
+     * The session is the impersonator's, whoever is to be impersonated.
+     */
+    private static final Set<String> SESSION = Set.of("checkCanExecuteQuery", "checkCanSetSystemSessionProperty");
+
+    /**
+     * What answers with expressions, and what those are called.
+     */
+    private static final Map<String, String> EXPRESSIONS = Map.of(
+            "getColumnMask", "column mask",
+            "getColumnMasks", "column masks",
+            "getRowFilters", "row filters");
+
+    private final Method method;
+    private final Forwarder forwarder;
+    private final Optional<ViewOwners> viewOwners;
+    private final Environment environment;
+    private final boolean hasContext;
+    private final boolean looking;
+
+    /**
+     * What all checks of an access control share.
+     */
+    record Environment(PropertyPath path, LiveParts liveParts, SecurityContexts contexts, FilterExpressions expressions)
+    {
+        Environment
+        {
+            requireNonNull(path, "path is null");
+            requireNonNull(liveParts, "liveParts is null");
+            requireNonNull(contexts, "contexts is null");
+            requireNonNull(expressions, "expressions is null");
+        }
+    }
+
+    CheckedForTarget(Method method, Object delegate, Environment environment)
+    {
+        this.method = requireNonNull(method, "method is null");
+        forwarder = new Forwarder(method, delegate);
+        viewOwners = ViewOwners.of(method, delegate);
+        this.environment = requireNonNull(environment, "environment is null");
+        hasContext = method.getParameterTypes()[0] == SystemSecurityContext.class;
+        looking = hasContext && LOOKING.contains(method.getName());
+    }
+
+    /**
+     * Whether a query is known that asks.
+     */
+    static boolean isAskedByQuery(Method method)
+    {
+        List<Class<?>> parameters = List.of(method.getParameterTypes());
+        return !parameters.isEmpty() && parameters.get(0) == SystemSecurityContext.class
+                || parameters.size() > 1 && parameters.get(0) == Identity.class && parameters.get(1) == QueryId.class;
+    }
+
+    Object invoke(Object[] arguments)
+            throws Throwable
+    {
+        if (looking && isImmuta(arguments[1])) {
+            return look(arguments);
+        }
+        Optional<Binding> binding = Optional.empty();
+        if (environment.path().isInUse()) {
+            binding = queryId(arguments).flatMap(environment.path()::binding);
+        }
+        if (method.getName().equals("filterCatalogs")) {
+            return withImmuta(arguments[1], filterCatalogs(arguments, binding));
+        }
+        return invoke(arguments, binding);
+    }
+
+    private Object invoke(Object[] arguments, Optional<Binding> binding)
+            throws Throwable
+    {
+        if (SESSION.contains(method.getName())) {
+            return forwarder.invoke(arguments);
+        }
+        if (binding.orElse(null) instanceof Binding.Expected && BEGINNING.contains(method.getName())) {
+            return forwarder.invoke(arguments);
+        }
+        if (binding.orElse(null) instanceof Binding.Denied denied) {
+            throw denied.denial();
+        }
+        if (binding.orElse(null) instanceof Binding.Allowed allowed) {
+            return invokeForTarget(arguments, allowed);
+        }
+        return forwarder.invoke(arguments);
+    }
+
+    private Object invokeForTarget(Object[] arguments, Binding.Allowed binding)
+            throws Throwable
+    {
+        RefusedToTargets.checkWhoeverAsks(method.getName(), arguments, binding);
+        Object answer = binding.isSession(identity(arguments)) ? invokeForSession(arguments, binding) : invokeForOther(arguments, binding);
+        String expressions = EXPRESSIONS.get(method.getName());
+        if (expressions == null) {
+            return answer;
+        }
+        // Whomever Trino asks for, such as the owner of a view, the user of the session is whom it evaluates the expressions to.
+        return environment.expressions().forTarget(answer, "%s of table %s".formatted(expressions, arguments[1]), binding);
+    }
+
+    private Object invokeForSession(Object[] arguments, Binding.Allowed binding)
+            throws Throwable
+    {
+        RefusedToTargets.checkSession(method.getName(), arguments, binding);
+        Object[] replaced = arguments.clone();
+        replaced[0] = hasContext ? environment.contexts().withIdentity(arguments[0], binding.effective()) : binding.effective();
+        return forwarder.invoke(replaced);
+    }
+
+    private Object invokeForOther(Object[] arguments, Binding.Allowed binding)
+            throws Throwable
+    {
+        if (viewOwners.isPresent()) {
+            return viewOwners.get().invoke(arguments, identity(arguments), binding);
+        }
+        return forwarder.invoke(arguments);
+    }
+
+    private Object look(Object[] arguments)
+    {
+        if (method.getName().equals("checkCanSetCatalogSessionProperty") && ImmutaCatalog.PROPERTY.equals(arguments[2])) {
+            Identity session = identity(arguments);
+            String queryId = queryId(arguments).orElseThrow(() -> new AccessDeniedException("%s can be set for queries alone".formatted(ImmutaCatalog.QUALIFIED_PROPERTY)));
+            environment.path().propertyChecked(queryId, session);
+        }
+        if (method.getName().startsWith("filter")) {
+            return arguments[arguments.length - 1];
+        }
+        Class<?> type = method.getReturnType();
+        if (type == boolean.class) {
+            return true;
+        }
+        if (type == List.class) {
+            return List.of();
+        }
+        if (type == Map.class) {
+            return Map.of();
+        }
+        if (type == Optional.class) {
+            return Optional.empty();
+        }
+        return null;
+    }
+
+    private Object filterCatalogs(Object[] arguments, Optional<Binding> binding)
+            throws Throwable
+    {
+        if (binding.orElse(null) instanceof Binding.Denied) {
+            // Without an error, so that the session can be shown.
+            return Set.of();
+        }
+        return invoke(arguments, binding);
+    }
+
+    private Object withImmuta(Object asked, Object found)
+    {
+        if (!environment.liveParts().hasConnector() || !((Set<?>) asked).contains(ImmutaCatalog.NAME) || ((Set<?>) found).contains(ImmutaCatalog.NAME)) {
+            return found;
+        }
+        Set<Object> catalogs = new LinkedHashSet<>((Set<?>) found);
+        catalogs.add(ImmutaCatalog.NAME);
+        return catalogs;
+    }
+
+    private boolean isImmuta(Object place)
+    {
+        return ImmutaCatalog.NAME.equals(catalog(place)) && environment.liveParts().hasConnector();
+    }
+
+    private static Object catalog(Object place)
+    {
+        if (place instanceof CatalogSchemaName schema) {
+            return schema.getCatalogName();
+        }
+        if (place instanceof CatalogSchemaTableName table) {
+            return table.getCatalogName();
+        }
+        return place;
+    }
+
+    private Optional<String> queryId(Object[] arguments)
+    {
+        if (hasContext) {
+            return environment.contexts().queryId(arguments[0]);
+        }
+        return Optional.of(arguments[1].toString());
+    }
+
+    private Identity identity(Object[] arguments)
+    {
+        if (hasContext) {
+            return ((SystemSecurityContext) arguments[0]).getIdentity();
+        }
+        return (Identity) arguments[0];
+    }
+}

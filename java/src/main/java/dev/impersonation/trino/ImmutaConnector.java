@@ -1,0 +1,69 @@
+package dev.impersonation.trino;
+
+import io.trino.spi.connector.Connector;
+import io.trino.spi.connector.ConnectorMetadata;
+import io.trino.spi.connector.ConnectorSession;
+import io.trino.spi.connector.ConnectorTransactionHandle;
+import io.trino.spi.connector.SystemTable;
+import io.trino.spi.session.PropertyMetadata;
+import io.trino.spi.transaction.IsolationLevel;
+
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.atomic.AtomicBoolean;
+
+import static java.util.Objects.requireNonNull;
+
+/**
+ * A catalog without data. It is there for its session property.
+ */
+final class ImmutaConnector
+        implements Connector
+{
+    private final LiveParts liveParts;
+    private final AtomicBoolean ended = new AtomicBoolean();
+
+    ImmutaConnector(LiveParts liveParts)
+    {
+        this.liveParts = requireNonNull(liveParts, "liveParts is null");
+        liveParts.connectorStarted();
+    }
+
+    @Override
+    public ConnectorTransactionHandle beginTransaction(IsolationLevel isolationLevel, boolean readOnly, boolean autoCommit)
+    {
+        return Transaction.INSTANCE;
+    }
+
+    @Override
+    public ConnectorMetadata getMetadata(ConnectorSession session, ConnectorTransactionHandle transaction)
+    {
+        return new ConnectorMetadata() {};
+    }
+
+    @Override
+    public List<PropertyMetadata<?>> getSessionProperties()
+    {
+        return List.of(ImmutaUserProperty.create(liveParts));
+    }
+
+    @Override
+    public Set<SystemTable> getSystemTables()
+    {
+        return Set.of(new WhoamiTable(liveParts));
+    }
+
+    @Override
+    public void shutdown()
+    {
+        if (ended.compareAndSet(false, true)) {
+            liveParts.connectorEnded();
+        }
+    }
+
+    private enum Transaction
+            implements ConnectorTransactionHandle
+    {
+        INSTANCE,
+    }
+}

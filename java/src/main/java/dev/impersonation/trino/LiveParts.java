@@ -1,0 +1,61 @@
+package dev.impersonation.trino;
+
+import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.atomic.AtomicInteger;
+
+import static java.util.Objects.requireNonNull;
+
+/**
+ * By which the connector and the access controls find each other. Trino creates the connector first, and knows of no relation between them.
+ */
+final class LiveParts
+{
+    static final LiveParts OF_THIS_PLUGIN = new LiveParts();
+
+    private final List<PropertyPath> controls = new CopyOnWriteArrayList<>();
+    private final AtomicInteger connectors = new AtomicInteger();
+
+    void controlStarted(PropertyPath control)
+    {
+        controls.add(requireNonNull(control, "control is null"));
+    }
+
+    void controlEnded(PropertyPath control)
+    {
+        controls.remove(control);
+    }
+
+    List<PropertyPath> controls()
+    {
+        return List.copyOf(controls);
+    }
+
+    /**
+     * Whether Trino itself made somebody this user, for the query that the calling thread is about to begin.
+     */
+    boolean isImpersonated(String user)
+    {
+        return controls.stream().anyMatch(control -> control.isImpersonated(user));
+    }
+
+    boolean hasControl()
+    {
+        return !controls.isEmpty();
+    }
+
+    void connectorStarted()
+    {
+        connectors.incrementAndGet();
+    }
+
+    void connectorEnded()
+    {
+        connectors.decrementAndGet();
+    }
+
+    boolean hasConnector()
+    {
+        return connectors.get() > 0;
+    }
+}
