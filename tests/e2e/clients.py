@@ -11,10 +11,10 @@ import re
 import ssl
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, unquote, urlsplit
 
 import requests
 import trino.auth
@@ -34,10 +34,13 @@ CURRENT_USER = "SELECT current_user"
 
 @dataclass(frozen=True)
 class Answer:
-    """What a statement gave: a value, or an error with its text."""
+    """What a statement gave: a value, or an error with its text. The client protocol by hand tells more."""
 
     value: str | None = None
     error: str | None = None
+    rows: Sequence[Sequence[Any]] = field(default=(), compare=False)
+    columns: Sequence[tuple[str, str]] = field(default=(), compare=False)
+    error_name: str | None = field(default=None, compare=False)
 
     def __str__(self) -> str:
         return self.error if self.error is not None else str(self.value)
@@ -200,44 +203,68 @@ class HttpSession:
         self.server = server
         self.user = user
         self.headers = list(headers)
+        self.properties: dict[str, str] = {}
+        self._prepared: dict[str, str] = {}
+        self._transaction = "NONE"
         self._tls = ssl.create_default_context(cafile=str(server.certificate.pem))
 
     def as_user(self, target: str | bytes) -> HttpSession:
         """The same login acting as the target."""
         return HttpSession(self.server, self.user, *self.headers, ("X-Trino-User", target))
 
+    def with_property(self, name: str, value: str) -> HttpSession:
+        """The same session with a session property."""
+        session = HttpSession(self.server, self.user, *self.headers)
+        session.properties = {**self.properties, name: value}
+        return session
+
     def request(self, method: str, path: str, body: bytes = b"", extra: Headers = ()) -> HttpResponse:
-        connection = http.client.HTTPSConnection(
-            "localhost", self.server.port, timeout=CLIENT_SECONDS, context=self._tls
-        )
-        with contextlib.closing(connection):
-            connection.putrequest(method, path)
-            for name, value in [("Authorization", self._authorization()), *self.headers, *extra]:
-                connection.putheader(name, value)
-            connection.putheader("Content-Length", str(len(body)))
-            connection.endheaders(body)
-            response = connection.getresponse()
-            headers = {name.lower(): value for name, value in response.getheaders()}
-            return HttpResponse(response.status, headers, response.read())
+        with contextlib.closing(self._connection()) as connection:
+            return self._exchange(connection, method, path, body, extra)
 
     def run(self, sql: str | bytes) -> Answer:
         """Runs one statement and follows its pages; session changes that the server asks for are kept."""
+        with contextlib.closing(self._connection()) as connection:
+            return self._run(connection, sql)
+
+    def _run(self, connection: http.client.HTTPSConnection, sql: str | bytes) -> Answer:
         body = sql.encode() if isinstance(sql, str) else sql
-        capabilities = [("X-Trino-Client-Capabilities", "SESSION_AUTHORIZATION")]
-        response = self.request("POST", "/v1/statement", body, capabilities)
-        value = None
+        state = [
+            ("X-Trino-Client-Capabilities", "SESSION_AUTHORIZATION"),
+            ("X-Trino-Transaction-Id", self._transaction),
+            *(("X-Trino-Session", f"{name}={quote(value)}") for name, value in self.properties.items()),
+            *(("X-Trino-Prepared-Statement", f"{name}={text}") for name, text in self._prepared.items()),
+        ]
+        response = self._exchange(connection, "POST", "/v1/statement", body, state)
+        rows: list[list[Any]] = []
+        columns: list[tuple[str, str]] = []
         while True:
             if response.status != 200:
                 return Answer(error=f"HTTP {response.status}: {response.body.decode(errors='replace')}")
             self._keep_session(response)
             page = json.loads(response.body)
             if "error" in page:
-                return Answer(error=page["error"]["message"])
-            if value is None and page.get("data"):
-                value = str(page["data"][0][0])
+                return Answer(error=page["error"]["message"], error_name=page["error"]["errorName"])
+            rows += page.get("data") or []
+            columns = [(column["name"], column["type"]) for column in page.get("columns") or ()] or columns
             if "nextUri" not in page:
-                return Answer(value=value)
-            response = self.request("GET", urlsplit(page["nextUri"]).path)
+                return Answer(value=str(rows[0][0]) if rows else None, rows=rows, columns=columns)
+            response = self._exchange(connection, "GET", urlsplit(page["nextUri"]).path)
+
+    def _connection(self) -> http.client.HTTPSConnection:
+        return http.client.HTTPSConnection("localhost", self.server.port, timeout=CLIENT_SECONDS, context=self._tls)
+
+    def _exchange(
+        self, connection: http.client.HTTPSConnection, method: str, path: str, body: bytes = b"", extra: Headers = ()
+    ) -> HttpResponse:
+        connection.putrequest(method, path)
+        for name, value in [("Authorization", self._authorization()), *self.headers, *extra]:
+            connection.putheader(name, value)
+        connection.putheader("Content-Length", str(len(body)))
+        connection.endheaders(body)
+        response = connection.getresponse()
+        headers = {name.lower(): value for name, value in response.getheaders()}
+        return HttpResponse(response.status, headers, response.read())
 
     def _authorization(self) -> str:
         if environment.HAS_PASSWORDS:
@@ -246,6 +273,19 @@ class HttpSession:
         return "Bearer " + self.server.token(self.user)
 
     def _keep_session(self, response: HttpResponse) -> None:
+        headers = response.headers
+        if "x-trino-set-session" in headers:
+            name, value = headers["x-trino-set-session"].split("=", 1)
+            self.properties[name] = unquote(value)
+        if "x-trino-clear-session" in headers:
+            self.properties.pop(headers["x-trino-clear-session"], None)
+        if "x-trino-added-prepare" in headers:
+            name, text = headers["x-trino-added-prepare"].split("=", 1)
+            self._prepared[name] = text
+        if "x-trino-started-transaction-id" in headers:
+            self._transaction = headers["x-trino-started-transaction-id"]
+        if "x-trino-clear-transaction-id" in headers:
+            self._transaction = "NONE"
         acting_as = dict(self.headers)
         target = response.headers.get("x-trino-set-authorization-user")
         if target is not None:

@@ -63,11 +63,13 @@ _running: list[TrinoServer] = []
 
 
 @contextlib.contextmanager
-def server_maker(tmp_path_factory: pytest.TempPathFactory, certificate: Certificate) -> Iterator[ServerMaker]:
+def server_maker(
+    tmp_path_factory: pytest.TempPathFactory, certificate: Certificate, kind: type[TrinoServer] = TrinoServer
+) -> Iterator[ServerMaker]:
     with contextlib.ExitStack() as stack:
 
         def start(name: str, configuration: Configuration) -> TrinoServer:
-            server = TrinoServer(tmp_path_factory.mktemp(name), certificate, configuration)
+            server = kind(tmp_path_factory.mktemp(name), certificate, configuration)
             _running.append(server)
             stack.callback(_running.remove, server)
             return stack.enter_context(server.running())

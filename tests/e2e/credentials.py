@@ -33,6 +33,13 @@ class Certificate:
         return certificate
 
 
+def client_key(directory: Path, subject: str) -> Path:
+    """A key store by which a client logs in, and a server that has it as its trust store lets it."""
+    store = directory / "client.p12"
+    _keytool(store, "-genkeypair", "-keyalg", "RSA", "-keysize", "2048", "-dname", subject, "-validity", "30")
+    return store
+
+
 def _keytool(store: Path, *arguments: str) -> None:
     keytool = str(environment.JAVA_HOME / "bin" / "keytool")
     location = ["-keystore", str(store), "-storetype", "PKCS12", "-storepass", STORE_PASSWORD, "-alias", "trino"]

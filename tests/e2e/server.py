@@ -64,6 +64,8 @@ class Configuration:
     files: Mapping[str, str]
     users: Sequence[str]
     config: Mapping[str, str] = field(default_factory=dict)
+    # Of the release, beside those that every server has.
+    plugins: Sequence[str] = ()
 
 
 class Release476:
@@ -221,7 +223,7 @@ class TrinoServer:
         plugins = self.file("plugin")
         if not plugins.exists():
             plugins.mkdir(parents=True)
-            for name in self.recipe.plugins:
+            for name in [*self.recipe.plugins, *self._configuration.plugins]:
                 (plugins / name).symlink_to(environment.TRINO_HOME / "plugin" / name)
             unzip_plugin(plugins)
         return {"plugin.dir": str(plugins)}

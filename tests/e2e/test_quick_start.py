@@ -82,6 +82,14 @@ def test_the_python_program_of_the_readme_runs_as_alice(server: TrinoServer, tmp
     assert re.search(r"\balice\b", result.stdout)
 
 
+def test_the_readmes_files_of_the_property_path_are_those_of_the_demo() -> None:
+    readme = (environment.ROOT / "README.md").read_text(encoding="utf-8")
+    shown = re.findall(r"<!-- examples:(\S+) -->\s*\n```[^\n]*\n(.*?)^```", readme, re.MULTILINE | re.DOTALL)
+    assert [name for name, _ in shown] == ["catalog/immuta.properties", "delegate.properties"]
+    for name, text in shown:
+        assert (environment.ROOT / "examples" / name).read_text(encoding="utf-8") == text
+
+
 def test_the_zip_holds_one_folder_with_the_jar_alone() -> None:
     listing = subprocess.run(
         [sys.executable, "-m", "zipfile", "-l", str(environment.PLUGIN_ZIP)],
