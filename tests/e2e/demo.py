@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 
 from . import environment
+from .demo_property import run_property
 from .demo_steps import Steps, Transcript
 from .example import example_server
 from .policy import AUDIT_FILE, PERMISSION, POLICY_FILE
@@ -26,6 +27,7 @@ def run(steps: Steps) -> None:
     steps.refused("svc_bi", "carol", "target-disabled")
     steps.refused("svc_bi", "zoe", "unknown-target")
     steps.refused("svc_bi", "erin", "out-of-scope")
+    run_property(steps)
     title("The permission is taken out of the policy file; the next query after the reload is refused.")
     revoke(steps.server.file(POLICY_FILE))
     seconds = steps.until_it_turns("svc_bi", "alice", "permission", "no-permission")

@@ -61,21 +61,25 @@ class Steps:
         for command, answer in self._ask(login, target):
             is_expected = answer == Answer(value=target)
             self.transcript.check(command, answer, is_expected, f"it runs as {target}")
-            self._decisions.append((login, target, reason))
+            self.decided(login, target, reason)
 
     def reads_data(self, login: str, target: str) -> None:
         sql = "SELECT count(*) FROM tpch.tiny.nation"
         answer = Cli(self.server).run(login, target, sql)[-1]
         command = f'trino --user {login} --session-user {target} --execute "{sql}"'
         self.transcript.check(command, answer, answer == Answer(value="25"), "25 nations")
-        self._decisions.append((login, target, "permission"))
+        self.decided(login, target, "permission")
 
     def refused(self, login: str, target: str, reason: str) -> None:
         text = f"Access Denied: User {login} cannot impersonate user {target}: "
         for command, answer in self._ask(login, target):
             is_expected = answer.error is not None and answer.error.startswith(text) and WORDS[reason] in answer.error
             self.transcript.check(command, answer, is_expected, f"{text}... {WORDS[reason]} ...")
-            self._decisions.append((login, target, reason))
+            self.decided(login, target, reason)
+
+    def decided(self, login: str, target: str, reason: str) -> None:
+        """The audit file must tell of it in the end."""
+        self._decisions.append((login, target, reason))
 
     def until_it_turns(self, login: str, target: str, before: str, after: str) -> float:
         """Asks again and again until the reason turns from one to the other; the seconds that it took."""
@@ -84,7 +88,7 @@ class Steps:
         def has_turned() -> bool:
             is_let_in = session.run(CURRENT_USER).value == target
             turned = is_let_in == (after == "permission")
-            self._decisions.append((login, target, after if turned else before))
+            self.decided(login, target, after if turned else before)
             return turned
 
         started = time.monotonic()

@@ -4,17 +4,17 @@ from pathlib import Path
 
 from . import environment
 from .credentials import Certificate
-from .policy import POLICY_FILE
 from .server import Configuration, TrinoServer
 
-LOGINS = ["svc_bi", "reporting", "admin_dana"]
+LOGINS = ["svc_bi", "reporting", "admin_dana", "alice"]
 
 
 def example_server(directory: Path) -> TrinoServer:
     examples = environment.ROOT / "examples"
     files = {
-        "etc/access-control.properties": (examples / "access-control.properties").read_text(encoding="utf-8"),
-        POLICY_FILE: (examples / "impersonation.json").read_text(encoding="utf-8"),
+        f"etc/{path.relative_to(examples)}": path.read_text(encoding="utf-8")
+        for path in sorted(examples.rglob("*"))
+        if path.is_file()
     }
     certificates = directory / "certificates"
     certificates.mkdir()
