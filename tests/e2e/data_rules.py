@@ -4,22 +4,21 @@ Each statement of a comparison is run in a catalog of its own, ``mem_a``, ``mem_
 content and the same rules.
 """
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from . import environment
 from .clients import HttpSession
 from .conftest import GROUP_FILE
-from .policy import POLICY_FILE, control_text, person, policy_text, service
+from .policy import IMMUTA_CATALOG, guarded_files, person, service
 from .server import Configuration, TrinoServer, properties_text
 
 WORLDS = ("mem_a", "mem_b", "mem_c")
 WORLD = "mem_[abc]"
 GROUP = "analysts"
 GROUPS = f"{GROUP}:alice\nservices:svc\n"
-# Trino learns of groups from a plugin that the release has. Where it is missing nobody is in any group, for Trino and
-# for us, so that the rules on groups apply to nobody.
+# Trino learns of groups from the plugin that has the passwords, too. Where it is missing nobody is in any group, for
+# Trino and for us, so that the rules on groups apply to nobody.
 HAS_GROUPS = environment.HAS_PASSWORDS
 ALL = ["SELECT", "INSERT", "DELETE", "UPDATE", "OWNERSHIP", "GRANT_SELECT"]
 CALL = ["EXECUTE", "GRANT_EXECUTE", "OWNERSHIP"]
@@ -172,24 +171,19 @@ def configuration(
 ) -> Configuration:
     """A server under these rules, with more files, people and plugins of the release."""
     people = [service("svc"), person("alice"), *people]
-    delegate = {"access-control.name": "file", "security.config-file": "etc/rules.json"}
-    control = {"immuta.delegate.config-file": "etc/delegate.properties"}
+    control = {"immuta.group-file": GROUP_FILE} if HAS_GROUPS else {}
     base = {
-        "etc/catalog/immuta.properties": "connector.name=immuta\n",
+        **IMMUTA_CATALOG,
+        **guarded_files(RULES, people, **control),
         "etc/catalog/vault.properties": "connector.name=tpch\n",
         "etc/catalog/archive.properties": "connector.name=memory\n",
         **{f"etc/catalog/{world}.properties": "connector.name=memory\n" for world in WORLDS},
-        "etc/delegate.properties": properties_text(delegate),
-        "etc/rules.json": json.dumps(RULES),
-        POLICY_FILE: policy_text(people),
     }
     if HAS_GROUPS:
-        control["immuta.group-file"] = GROUP_FILE
         base[GROUP_FILE] = GROUPS
         base["etc/group-provider.properties"] = properties_text(
             {"group-provider.name": "file", "file.group-file": GROUP_FILE}
         )
-    base["etc/access-control.properties"] = control_text(**control)
     logins = ["owner", "poor", *(str(one["name"]) for one in people)]
     return Configuration({**base, **(files or {})}, logins, plugins=plugins)
 

@@ -7,6 +7,9 @@ from typing import Any
 from .server import properties_text
 
 POLICY_FILE = "etc/impersonation.json"
+DELEGATE_FILE = "etc/delegate.properties"
+RULES_FILE = "etc/rules.json"
+IMMUTA_CATALOG = {"etc/catalog/immuta.properties": "connector.name=immuta\n"}
 AUDIT_FILE = "var/log/impersonation-audit.jsonl"
 PERMISSION = "IMPERSONATE_USER"
 
@@ -25,6 +28,21 @@ def policy_text(users: Iterable[Mapping[str, Any]], scopes: Iterable[Mapping[str
     if scopes:
         policy["scopes"] = list(scopes)
     return json.dumps(policy, indent=2, ensure_ascii=False)
+
+
+def delegate_files(delegate: Mapping[str, str], policy: str, **control: str) -> dict[str, str]:
+    """Our control over a delegate."""
+    return {
+        "etc/access-control.properties": control_text(**{"immuta.delegate.config-file": DELEGATE_FILE, **control}),
+        DELEGATE_FILE: properties_text(delegate),
+        POLICY_FILE: policy,
+    }
+
+
+def guarded_files(rules: Mapping[str, Any], users: Iterable[Mapping[str, Any]], **control: str) -> dict[str, str]:
+    """Our control over Trino's file control with these rules."""
+    delegate = {"access-control.name": "file", "security.config-file": RULES_FILE}
+    return {**delegate_files(delegate, policy_text(users), **control), RULES_FILE: json.dumps(rules)}
 
 
 def control_text(policy_file: str = POLICY_FILE, **more: str) -> str:

@@ -1,14 +1,12 @@
 """Trino's file control as the delegate: it decides on data, for the user that the query runs as."""
 
-import json
-
 import pytest
 
 from .clients import CURRENT_USER, Answer, Cli, HttpSession
 from .conftest import ServerMaker
 from .expectations import refused
-from .policy import POLICY_FILE, control_text, person, policy_text, service
-from .server import Configuration, TrinoServer, properties_text
+from .policy import guarded_files, person, service
+from .server import Configuration, TrinoServer
 
 RULES = {
     "catalogs": [{"allow": "all"}],
@@ -33,14 +31,7 @@ RULES = {
 
 @pytest.fixture(scope="module")
 def server(start_server: ServerMaker) -> TrinoServer:
-    files = {
-        "etc/access-control.properties": control_text(**{"immuta.delegate.config-file": "etc/delegate.properties"}),
-        "etc/delegate.properties": properties_text(
-            {"access-control.name": "file", "security.config-file": "etc/rules.json"}
-        ),
-        "etc/rules.json": json.dumps(RULES),
-        POLICY_FILE: policy_text([service("svc"), person("alice"), person("plain")]),
-    }
+    files = guarded_files(RULES, [service("svc"), person("alice"), person("plain")])
     return start_server("delegate", Configuration(files, ["svc", "plain"]))
 
 

@@ -1,6 +1,5 @@
 """The property path where users log in by certificate: Trino hands their principal on to parts of a query as a text."""
 
-import json
 from pathlib import Path
 
 import pytest
@@ -9,8 +8,8 @@ from . import environment
 from .clients import Answer, Cli
 from .conftest import ServerMaker
 from .credentials import STORE_PASSWORD, Certificate, client_key
-from .policy import POLICY_FILE, control_text, person, policy_text, service
-from .server import Configuration, TrinoServer, properties_text
+from .policy import IMMUTA_CATALOG, guarded_files, person, service
+from .server import Configuration, TrinoServer
 
 RULES = {
     "catalogs": [
@@ -40,15 +39,7 @@ def key_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def server(start_server: ServerMaker, key_store: Path) -> TrinoServer:
-    files = {
-        "etc/catalog/immuta.properties": "connector.name=immuta\n",
-        "etc/access-control.properties": control_text(**{"immuta.delegate.config-file": "etc/delegate.properties"}),
-        "etc/delegate.properties": properties_text(
-            {"access-control.name": "file", "security.config-file": "etc/rules.json"}
-        ),
-        "etc/rules.json": json.dumps(RULES),
-        POLICY_FILE: policy_text([service("svc"), person("alice")]),
-    }
+    files = {**IMMUTA_CATALOG, **guarded_files(RULES, [service("svc"), person("alice")])}
     config = {
         "http-server.authentication.type": "CERTIFICATE," + ("PASSWORD" if environment.HAS_PASSWORDS else "JWT"),
         "http-server.authentication.certificate.user-mapping.pattern": "CN=([^,]*),.*",

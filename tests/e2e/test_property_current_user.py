@@ -1,13 +1,11 @@
 """Filters and masks that ask for the user and the groups mean the target."""
 
-import json
-
 import pytest
 
 from .clients import HttpSession
 from .conftest import ServerMaker
-from .policy import POLICY_FILE, control_text, person, policy_text, service
-from .server import Configuration, TrinoServer, properties_text
+from .policy import IMMUTA_CATALOG, guarded_files, person, service
+from .server import Configuration, TrinoServer
 
 RULES = {
     "catalogs": [{"allow": "all"}],
@@ -42,15 +40,7 @@ RULES = {
 
 @pytest.fixture(scope="module")
 def server(start_server: ServerMaker) -> TrinoServer:
-    files = {
-        "etc/catalog/immuta.properties": "connector.name=immuta\n",
-        "etc/access-control.properties": control_text(**{"immuta.delegate.config-file": "etc/delegate.properties"}),
-        "etc/delegate.properties": properties_text(
-            {"access-control.name": "file", "security.config-file": "etc/rules.json"}
-        ),
-        "etc/rules.json": json.dumps(RULES),
-        POLICY_FILE: policy_text([service("svc"), person("alice", groups=["analysts"])]),
-    }
+    files = {**IMMUTA_CATALOG, **guarded_files(RULES, [service("svc"), person("alice", groups=["analysts"])])}
     return start_server("current-user", Configuration(files, ["svc", "alice"]))
 
 

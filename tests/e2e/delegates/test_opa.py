@@ -8,8 +8,8 @@ import pytest
 
 from ..clients import Answer, HttpSession
 from ..conftest import ServerMaker
-from ..policy import POLICY_FILE, control_text, person, policy_text, service
-from ..server import Configuration, TrinoServer, properties_text
+from ..policy import IMMUTA_CATALOG, delegate_files, person, policy_text, service
+from ..server import Configuration, TrinoServer
 from .opa import Opa
 
 POLICY = Path(__file__).with_name("policy.rego")
@@ -34,12 +34,7 @@ def server(opa: Opa, start_server: ServerMaker) -> Iterator[TrinoServer]:
         "opa.policy.row-filters-uri": "${ENV:OPA_URL}/trino/rowFilters",
         "opa.policy.batch-column-masking-uri": "${ENV:OPA_URL}/trino/batchColumnMasks",
     }
-    files = {
-        "etc/catalog/immuta.properties": "connector.name=immuta\n",
-        "etc/access-control.properties": control_text(**{"immuta.delegate.config-file": "etc/delegate.properties"}),
-        "etc/delegate.properties": properties_text(delegate),
-        POLICY_FILE: policy_text(PEOPLE),
-    }
+    files = {**IMMUTA_CATALOG, **delegate_files(delegate, policy_text(PEOPLE))}
     with pytest.MonkeyPatch.context() as variables:
         variables.setenv("OPA_URL", opa.url)
         yield start_server("opa", Configuration(files, ["svc"]))

@@ -8,8 +8,8 @@ import pytest
 
 from ..clients import Answer, HttpSession
 from ..conftest import ServerMaker
-from ..policy import POLICY_FILE, control_text, person, policy_text, service
-from ..server import Configuration, TrinoServer, free_port, properties_text
+from ..policy import IMMUTA_CATALOG, delegate_files, person, policy_text, service
+from ..server import Configuration, TrinoServer, free_port
 from .conftest import PLUGINS
 
 SERVICE = "testing"
@@ -86,12 +86,10 @@ def server(start_server: ServerMaker) -> TrinoServer:
         "ranger.plugin.config.resource": "etc/ranger-trino-security.xml",
     }
     files = {
-        "etc/catalog/immuta.properties": "connector.name=immuta\n",
-        "etc/access-control.properties": control_text(**{"immuta.delegate.config-file": "etc/delegate.properties"}),
-        "etc/delegate.properties": properties_text(delegate),
+        **IMMUTA_CATALOG,
+        **delegate_files(delegate, policy_text([service("svc"), person("alice", groups=["analysts"])])),
         "etc/ranger-trino-security.xml": xml(ranger),
         f"etc/ranger/trino_{SERVICE}.json": json.dumps(cache),
-        POLICY_FILE: policy_text([service("svc"), person("alice", groups=["analysts"])]),
     }
     return start_server("ranger", Configuration(files, ["svc"]))
 

@@ -5,18 +5,14 @@ from pathlib import Path
 import pytest
 
 from ..credentials import Certificate
-from ..policy import POLICY_FILE, control_text, person, policy_text, service
-from ..server import Configuration, ServerFailedError, properties_text
+from ..policy import delegate_files, person, policy_text, service
+from ..server import Configuration, ServerFailedError
 from .conftest import ServerWithDelegates
 
 
 def problem_of_start(directory: Path, certificate: Certificate, delegate: dict[str, str]) -> tuple[str, str]:
     """The line that says what is wrong with the delegate, and the whole log."""
-    files = {
-        "etc/access-control.properties": control_text(**{"immuta.delegate.config-file": "etc/delegate.properties"}),
-        "etc/delegate.properties": properties_text(delegate),
-        POLICY_FILE: policy_text([service("svc"), person("alice")]),
-    }
+    files = delegate_files(delegate, policy_text([service("svc"), person("alice")]))
     server = ServerWithDelegates(directory, certificate, Configuration(files, ["svc"]))
     with pytest.raises(ServerFailedError) as failure, server.running():
         pass
