@@ -5,7 +5,7 @@ import os
 import platform
 import sys
 from collections.abc import Iterable, Iterator
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -93,7 +93,7 @@ def machine() -> str:
         if line.startswith("model name")
     ]
     model = models[0] if models else platform.machine()
-    date = datetime.now(tz=timezone.utc).date().isoformat()
+    date = datetime.now(tz=UTC).date().isoformat()
     return f"{date}, {os.cpu_count()} processors {model}, load {os.getloadavg()[0]:.1f} over the last minute"
 
 

@@ -1,5 +1,6 @@
 """A configuration that cannot be right stops the server with one message that says what to do."""
 
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -7,15 +8,17 @@ import pytest
 
 from . import environment
 from .credentials import Certificate
-from .policy import POLICY_FILE, control_text, person, policy_text, service
+from .policy import POLICY_FILE, control_text, delegate_files, person, policy_text, service
 from .server import Configuration, ServerFailedError, TrinoServer, properties_text
 
 GOOD_POLICY = policy_text([service("svc"), person("alice")])
 
 
-def failed_start(directory: Path, certificate: Certificate, files: dict[str, str]) -> str:
+def failed_start(
+    directory: Path, certificate: Certificate, files: dict[str, str], kind: type[TrinoServer] = TrinoServer
+) -> str:
     """The log of a server that must not start."""
-    server = TrinoServer(directory, certificate, Configuration(files, ["svc"]))
+    server = kind(directory, certificate, Configuration(files, ["svc"]))
     with pytest.raises(ServerFailedError) as failure, server.running():
         pass
     assert failure.value.exit_code not in (None, 0)
@@ -39,14 +42,43 @@ def test_a_server_names_the_line_of_a_broken_policy_and_ends(tmp_path: Path, cer
 
 
 def test_a_server_names_a_delegate_that_does_not_exist_and_ends(tmp_path: Path, certificate: Certificate) -> None:
-    files = {
-        "etc/access-control.properties": control_text(**{"immuta.delegate.config-file": "etc/delegate.properties"}),
-        "etc/delegate.properties": properties_text({"access-control.name": "fille"}),
-        POLICY_FILE: GOOD_POLICY,
-    }
+    files = delegate_files({"access-control.name": "fille"}, GOOD_POLICY)
     log = failed_start(tmp_path, certificate, files)
     assert "fille" in log
     assert "read-only" in log, "the known names are listed"
+
+
+class TrinoWithTwoCopies(TrinoServer):
+    def _install_plugins(self) -> dict[str, str]:
+        properties = super()._install_plugins()
+        plugins = self.file("plugin")
+        shutil.copytree(plugins / "immuta-impersonation", plugins / "immuta-impersonation-old")
+        return properties
+
+
+class TrinoWithoutThePlugin(TrinoServer):
+    def _install_plugins(self) -> dict[str, str]:
+        properties = super()._install_plugins()
+        shutil.rmtree(self.file("plugin/immuta-impersonation"))
+        return properties
+
+
+def test_a_server_with_two_copies_of_the_plugin_names_both_and_ends(tmp_path: Path, certificate: Certificate) -> None:
+    files = {"etc/access-control.properties": control_text(), POLICY_FILE: GOOD_POLICY}
+    log = failed_start(tmp_path, certificate, files, TrinoWithTwoCopies)
+    (jar,) = (tmp_path / "plugin/immuta-impersonation").iterdir()
+    copy = tmp_path / "plugin/immuta-impersonation-old" / jar.name
+    assert f"The plugin is installed more than once: {copy} and {jar}." in log
+
+
+def test_a_server_without_the_plugin_but_with_its_configuration_ends_with_the_documented_words(
+    tmp_path: Path, certificate: Certificate
+) -> None:
+    files = {"etc/access-control.properties": control_text(), POLICY_FILE: GOOD_POLICY}
+    log = failed_start(tmp_path, certificate, files, TrinoWithoutThePlugin)
+    words = "Access control 'immuta' is not registered: "
+    assert words in log
+    assert words in (environment.ROOT / "docs/upgrade.md").read_text(encoding="utf-8")
 
 
 def check_config(directory: Path, properties: str, policy: str | None = GOOD_POLICY) -> subprocess.CompletedProcess:

@@ -13,6 +13,8 @@ public final class ImpersonationPlugin
     @Override
     public Iterable<ConnectorFactory> getConnectorFactories()
     {
+        // The first that the server asks for, before it complains of a name that both copies have.
+        PluginCopies.refuseOthers();
         return List.of(new ImmutaConnectorFactory(LiveParts.OF_THIS_PLUGIN));
     }
 
