@@ -53,7 +53,8 @@ def client_environment(server: TrinoServer) -> dict[str, str]:
     variables["TRINO_PASSWORD"] = server.password
     trust = {"trustStore": server.certificate.trust_store, "trustStorePassword": STORE_PASSWORD}
     variables["JAVA_TOOL_OPTIONS"] = " ".join(f"-Djavax.net.ssl.{key}={value}" for key, value in trust.items())
-    variables["REQUESTS_CA_BUNDLE"] = str(server.certificate.pem)
+    for name in ["REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS", "CURL_CA_BUNDLE"]:
+        variables[name] = str(server.certificate.pem)
     # A proxy has no business between a client and a server on loopback.
     variables["NO_PROXY"] = variables["no_proxy"] = "localhost,127.0.0.1"
     return variables

@@ -1,6 +1,5 @@
 """The README's files and commands, word for word, on a Trino that has the zip in its plugin directory."""
 
-import os
 import re
 import subprocess
 import sys
@@ -10,25 +9,21 @@ from pathlib import Path
 import pytest
 
 from . import environment
-from .clients import CLIENT_SECONDS, client_environment, run_java
+from .clients import run_java
 from .credentials import Certificate
+from .documentation import for_server, marked_blocks, run_program, run_shell
 from .installation import InstalledTrino
 from .server import Configuration, TrinoServer
 
 pytestmark = pytest.mark.skipif(not environment.HAS_PASSWORDS, reason="the README logs in with a password")
-README_PORT = "8443"
 
 
 def blocks() -> dict[str, str]:
-    readme = (environment.ROOT / "README.md").read_text(encoding="utf-8")
-    marked = re.findall(r"<!-- quickstart:(\S+) -->\s*\n```[^\n]*\n(.*?)^```", readme, re.MULTILINE | re.DOTALL)
-    return dict(marked)
+    return marked_blocks("README.md", "quickstart")
 
 
 def block(server: TrinoServer, name: str) -> str:
-    text = blocks()[name]
-    assert README_PORT in text, "the block connects to the server"
-    return text.replace(README_PORT, str(server.port))
+    return for_server(server, blocks()[name])
 
 
 @pytest.fixture(scope="module")
@@ -41,21 +36,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, certificate: Certificate) -
 
 
 def test_the_cli_command_of_the_readme_runs_as_alice(server: TrinoServer, tmp_path: Path) -> None:
-    trino = tmp_path / "trino"
-    trino.write_text(f'#!/bin/sh\nexec "{environment.JAVA}" -jar "{environment.CLIENTS}/trino-cli.jar" "$@"\n')
-    trino.chmod(0o755)
-    variables = client_environment(server)
-    variables["PATH"] = f"{tmp_path}{os.pathsep}{variables['PATH']}"
-    result = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", block(server, "cli")],
-        env=variables,
-        cwd=tmp_path,
-        check=False,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        encoding="utf-8",
-        timeout=CLIENT_SECONDS,
-    )
+    result = run_shell(server, block(server, "cli"), tmp_path)
     assert result.returncode == 0, result.stderr
     assert re.search(r"\balice\b", result.stdout)
 
@@ -68,25 +49,15 @@ def test_the_jdbc_program_of_the_readme_runs_as_alice(server: TrinoServer, tmp_p
 
 
 def test_the_python_program_of_the_readme_runs_as_alice(server: TrinoServer, tmp_path: Path) -> None:
-    result = subprocess.run(
-        [sys.executable, "-c", block(server, "python")],
-        env=client_environment(server),
-        cwd=tmp_path,
-        check=False,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        encoding="utf-8",
-        timeout=CLIENT_SECONDS,
-    )
+    result = run_program(server, [sys.executable, "-c", block(server, "python")], tmp_path)
     assert result.returncode == 0, result.stderr
     assert re.search(r"\balice\b", result.stdout)
 
 
 def test_the_readmes_files_of_the_property_path_are_those_of_the_demo() -> None:
-    readme = (environment.ROOT / "README.md").read_text(encoding="utf-8")
-    shown = re.findall(r"<!-- examples:(\S+) -->\s*\n```[^\n]*\n(.*?)^```", readme, re.MULTILINE | re.DOTALL)
-    assert [name for name, _ in shown] == ["catalog/immuta.properties", "delegate.properties"]
-    for name, text in shown:
+    shown = marked_blocks("README.md", "examples")
+    assert list(shown) == ["catalog/immuta.properties", "delegate.properties"]
+    for name, text in shown.items():
         assert (environment.ROOT / "examples" / name).read_text(encoding="utf-8") == text
 
 

@@ -1,0 +1,2 @@
+{{ config(materialized="table") }}
+SELECT name, regionkey FROM tpch.tiny.nation

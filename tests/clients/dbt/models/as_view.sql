@@ -1,0 +1,2 @@
+{{ config(materialized="view") }}
+SELECT name, regionkey FROM tpch.tiny.nation
