@@ -1,6 +1,8 @@
 """Servers shared by the tests that want the same configuration."""
 
 import contextlib
+import hashlib
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,6 +16,10 @@ from .policy import AUDIT_FILE, POLICY_FILE, control_text, person, policy_text, 
 from .server import Configuration, TrinoServer
 
 ServerMaker = Callable[[str, Configuration], TrinoServer]
+
+needs_memory = pytest.mark.skipif(
+    "memory" not in environment.PLUGINS, reason="Maven Central has no memory catalog for this version of Trino"
+)
 
 USERS = [
     service("svc", groups=["services"]),
@@ -52,6 +58,21 @@ MAIN_CONTROL = {
     "immuta.group.admin": "operators",
     "immuta.group-file": GROUP_FILE,
 }
+
+
+@pytest.fixture(scope="session", autouse=True)
+def described_in_reports(record_testsuite_property: Callable[[str, object], None]) -> None:
+    """What the page on compatibility says of this run."""
+    release = environment.JAVA_HOME.joinpath("release").read_text(encoding="utf-8")
+    described = {
+        "jdk": re.search(r'^JAVA_VERSION="(.*)"', release, re.MULTILINE).group(1),
+        "server": "its release" if environment.HAS_PASSWORDS else "Maven's jars",
+        "login": "password" if environment.HAS_PASSWORDS else "token",
+        "plugin": environment.PLUGIN_ZIP.name,
+        "zip": hashlib.sha256(environment.PLUGIN_ZIP.read_bytes()).hexdigest(),
+    }
+    for name, value in described.items():
+        record_testsuite_property(name, value)
 
 
 @pytest.fixture(scope="session")

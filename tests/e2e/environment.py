@@ -13,6 +13,16 @@ def from_dev(name: str) -> str:
     return value
 
 
+def optional_directory(name: str) -> Path | None:
+    value = os.environ.get(name)
+    return Path(value) if value else None
+
+
+def dbt() -> Path:
+    """The program dbt, which ./dev installs for the tests that log in with a password."""
+    return Path(from_dev("E2E_DBT"))
+
+
 JAVA_HOME = Path(from_dev("E2E_JAVA_HOME"))
 JAVA = JAVA_HOME / "bin" / "java"
 TRINO_VERSION = int(from_dev("E2E_TRINO_VERSION"))
@@ -21,6 +31,10 @@ CLIENTS = Path(from_dev("E2E_CACHE")) / f"clients-{from_dev('E2E_CLIENTS_VERSION
 PLUGIN_ZIP = Path(from_dev("E2E_PLUGIN_ZIP"))
 ENGINE_CLI = Path(from_dev("E2E_ENGINE_CLI"))
 FAKE_IMMUTA = Path(from_dev("E2E_FAKE_IMMUTA"))
+# Of tools that not everybody has: where one is missing, so is what ./dev makes by it.
+GO_CLIENT = optional_directory("E2E_GO_CLIENT")
+JS_CLIENT = optional_directory("E2E_JS_CLIENT")
 
-# Maven Central has Trino's password file authenticator for 476 but not for 435, where a signed token stands in for it.
-HAS_PASSWORDS = TRINO_VERSION >= 476
+# What Maven Central has differs by version. Without the password file authenticator a signed token stands in for it.
+PLUGINS = frozenset(path.name for path in TRINO_HOME.glob("plugin/*"))
+HAS_PASSWORDS = "password-authenticators" in PLUGINS

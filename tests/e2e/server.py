@@ -29,6 +29,9 @@ JVM_FLAGS = [
     "-Dfile.encoding=UTF-8",
     "-Djdk.attach.allowAttachSelf=true",
 ]
+EVERY_SERVER = frozenset({"tpch", "memory", "password-authenticators"})
+# The last that runs on JDK 17; all others run on 25 here.
+LAST_ON_JDK_17 = 435
 LOOPBACK = {"node.bind-ip": "127.0.0.1", "node.internal-address": "127.0.0.1"}
 
 
@@ -68,17 +71,14 @@ class Configuration:
     plugins: Sequence[str] = ()
 
 
-class Release476:
+class Release:
     """From the release tarball, with passwords."""
 
-    plugins = ("tpch", "memory", "password-authenticators")
-
     def command(self, properties: list[str]) -> list[str]:
-        flags = ["--enable-native-access=ALL-UNNAMED", "--sun-misc-unsafe-memory-access=allow"]
-        return [*flags, *properties, "-cp", f"{environment.TRINO_HOME}/lib/*", "io.trino.server.TrinoServer"]
+        return [*properties, "-cp", f"{environment.TRINO_HOME}/lib/*", "io.trino.server.TrinoServer"]
 
-    def config(self) -> dict[str, str]:
-        return {"http-server.authentication.type": "PASSWORD", "catalog.management": "static"}
+    def authentication_config(self) -> dict[str, str]:
+        return {"http-server.authentication.type": "PASSWORD"}
 
     def authentication_files(self, users: Iterable[str], _: TokenSigner) -> dict[str, str]:
         return {
@@ -89,20 +89,33 @@ class Release476:
         }
 
 
-class Jars435:
+class Jars:
     """From Maven's jars, with signed tokens."""
-
-    plugins = ("tpch", "memory")
 
     def command(self, properties: list[str]) -> list[str]:
         class_path = f"{environment.TRINO_HOME}/main:{environment.TRINO_HOME}/lib/*"
-        return [*properties, "-cp", class_path, "TrinoMain", "435"]
+        return [*properties, "-cp", class_path, "TrinoMain", str(environment.TRINO_VERSION)]
 
-    def config(self) -> dict[str, str]:
+    def authentication_config(self) -> dict[str, str]:
         return {"http-server.authentication.type": "JWT", "http-server.authentication.jwt.key-file": "etc/jwt.key"}
 
     def authentication_files(self, _: Iterable[str], signer: TokenSigner) -> dict[str, str]:
         return {"etc/jwt.key": signer.key_file_text()}
+
+
+def version_flags() -> list[str]:
+    """What this Trino asks of its JVM."""
+    flags = []
+    if environment.TRINO_VERSION > LAST_ON_JDK_17:
+        flags += ["--enable-native-access=ALL-UNNAMED", "--sun-misc-unsafe-memory-access=allow"]
+    if environment.TRINO_VERSION >= 479:
+        flags.append("--add-modules=jdk.incubator.vector")
+    return flags
+
+
+def version_config() -> dict[str, str]:
+    """Without it a Trino since 476 writes of a coming change to its log, where tests look for what is unusual."""
+    return {"catalog.management": "static"} if environment.TRINO_VERSION >= 476 else {}
 
 
 class TrinoServer:
@@ -111,7 +124,7 @@ class TrinoServer:
     def __init__(self, directory: Path, certificate: Certificate, configuration: Configuration) -> None:
         self.directory = directory
         self.certificate = certificate
-        self.recipe = Release476() if environment.HAS_PASSWORDS else Jars435()
+        self.recipe = Release() if environment.HAS_PASSWORDS else Jars()
         self.port = 0
         self._signer = TokenSigner()
         self._configuration = configuration
@@ -203,13 +216,14 @@ class TrinoServer:
             "http-server.authentication.allow-insecure-over-http": "false",
             "internal-communication.shared-secret": "shared by one node on loopback",
             **self._install_plugins(),
-            **self.recipe.config(),
+            **self.recipe.authentication_config(),
+            **version_config(),
             **self._configuration.config,
         }
         files = {
             "etc/config.properties": properties_text(config),
             "etc/catalog/tpch.properties": "connector.name=tpch\n",
-            "etc/catalog/memory.properties": "connector.name=memory\n",
+            **({"etc/catalog/memory.properties": "connector.name=memory\n"} if "memory" in environment.PLUGINS else {}),
             **self.recipe.authentication_files(self._configuration.users, self._signer),
             **self._configuration.files,
         }
@@ -223,7 +237,7 @@ class TrinoServer:
         plugins = self.file("plugin")
         if not plugins.exists():
             plugins.mkdir(parents=True)
-            for name in [*self.recipe.plugins, *self._configuration.plugins]:
+            for name in [*EVERY_SERVER.intersection(environment.PLUGINS), *self._configuration.plugins]:
                 (plugins / name).symlink_to(environment.TRINO_HOME / "plugin" / name)
             unzip_plugin(plugins)
         return {"plugin.dir": str(plugins)}
@@ -236,7 +250,7 @@ class TrinoServer:
             "-Dconfig=etc/config.properties",
             *(f"-D{key}={value}" for key, value in LOOPBACK.items()),
         ]
-        return [str(environment.JAVA), *JVM_FLAGS, *self.recipe.command(properties)]
+        return [str(environment.JAVA), *JVM_FLAGS, *version_flags(), *self.recipe.command(properties)]
 
     def _launch(self) -> None:
         # The kernel ends the server with us, even if we are killed and cannot clean up.

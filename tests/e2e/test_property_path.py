@@ -1,6 +1,5 @@
 """A session property names the user to impersonate: Trino keeps the identity, the delegate is asked for the target."""
 
-import json
 from collections.abc import Iterator
 
 import pytest
@@ -8,10 +7,12 @@ import pytest
 from . import environment
 from .audit import AuditFile
 from .clients import CURRENT_USER, Answer, Cli, HttpSession
-from .conftest import ServerMaker
+from .conftest import ServerMaker, needs_memory
 from .expectations import refused
-from .policy import AUDIT_FILE, POLICY_FILE, control_text, person, policy_text, service
-from .server import Configuration, TrinoServer, properties_text
+from .policy import AUDIT_FILE, IMMUTA_CATALOG, POLICY_FILE, control_text, guarded_files, person, policy_text, service
+from .server import Configuration, TrinoServer
+
+pytestmark = needs_memory
 
 PROPERTY = "immuta.immuta_user"
 ALL = ["SELECT", "INSERT", "DELETE", "UPDATE", "OWNERSHIP", "GRANT_SELECT"]
@@ -62,8 +63,6 @@ RULES = {
         {"privileges": []},
     ],
 }
-DELEGATE = {"immuta.delegate.config-file": "etc/delegate.properties"}
-IMMUTA_CATALOG = {"etc/catalog/immuta.properties": "connector.name=immuta\n"}
 PEOPLE = [
     service("svc", groups=["services"]),
     service("middle"),
@@ -78,12 +77,7 @@ def server(start_server: ServerMaker) -> TrinoServer:
     files = {
         **IMMUTA_CATALOG,
         "etc/catalog/vault.properties": "connector.name=tpch\n",
-        "etc/access-control.properties": control_text(**DELEGATE),
-        "etc/delegate.properties": properties_text(
-            {"access-control.name": "file", "security.config-file": "etc/rules.json"}
-        ),
-        "etc/rules.json": json.dumps(RULES),
-        POLICY_FILE: policy_text(PEOPLE),
+        **guarded_files(RULES, PEOPLE),
     }
     return start_server("property", Configuration(files, ["svc", "alice", "plain", "middle"]))
 
@@ -397,7 +391,8 @@ def test_the_property_stands_beside_those_of_other_catalogs(svc: HttpSession, fi
     session = svc
     for name, text in names:
         session = session.with_property(name, text)
-    assert session.run(count).error == "Session property 'memory.no_such_property' does not exist"
+    # Up to 468 at least it is "Unknown session property" and the name.
+    assert "memory.no_such_property" in str(session.run(count).error)
     assert value(svc.with_property(PROPERTY, "alice").with_property("query_max_run_time", "1h").run(count)) == "5"
 
 

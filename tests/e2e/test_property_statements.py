@@ -6,16 +6,18 @@ import pytest
 
 from . import environment
 from .clients import Answer, HttpSession
-from .conftest import ServerMaker
+from .conftest import ServerMaker, needs_memory
 from .data_rules import configuration, set_up
 from .expectations import refused
 from .policy import person, service
 from .server import TrinoServer, properties_text
 
+pytestmark = needs_memory
+
 PROPERTY = "immuta.immuta_user"
 COUNT = "SELECT count(*) FROM tpch.tiny.nation"
-# Trino takes defaults of session properties from a plugin that the jars of 435 lack.
-HAS_DEFAULTS = environment.HAS_PASSWORDS
+# Trino takes defaults of session properties from a plugin that servers made of jars lack.
+HAS_DEFAULTS = "session-property-managers" in environment.PLUGINS
 DEFAULTS = [
     {"user": "bi", "sessionProperties": {PROPERTY: "alice"}},
     {"user": "wrong", "sessionProperties": {PROPERTY: "carol"}},

@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 
 from .clients import Answer, HttpSession
-from .conftest import ServerMaker
+from .conftest import ServerMaker, needs_memory
 from .data_rules import HAS_GROUPS, WORLD, WORLDS, configuration, set_up
 from .server import TrinoServer
 from .statements import Statement, generate
+
+pytestmark = needs_memory
 
 PROPERTY = "immuta.immuta_user"
 SEED = 5

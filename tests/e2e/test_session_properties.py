@@ -15,8 +15,8 @@ from .server import Configuration, TrinoServer, properties_text
 PROPERTY = "immuta.immuta_user"
 SHOW = f"SHOW SESSION LIKE '{PROPERTY}'"
 MANAGER = "session-property-config.configuration-manager"
-# The server of Trino 435 is made of jars and lacks the plugin with Trino's own manager.
-HAS_MANAGERS = environment.HAS_PASSWORDS
+# Servers made of jars lack the plugin with Trino's own manager.
+HAS_MANAGERS = "session-property-managers" in environment.PLUGINS
 
 
 @pytest.fixture(scope="module")

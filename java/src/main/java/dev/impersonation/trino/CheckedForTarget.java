@@ -24,7 +24,7 @@ final class CheckedForTarget
     /**
      * Looking at the catalog {@code immuta} is free to everybody, for how else could they find out who they are.
      */
-    private static final Set<String> LOOKING = Set.of(
+    static final Set<String> LOOKING = Set.of(
             "canAccessCatalog",
             "checkCanAccessCatalog",
             "checkCanSelectFromColumns",
@@ -47,12 +47,12 @@ final class CheckedForTarget
     /**
      * The session is the impersonator's, whoever is to be impersonated.
      */
-    private static final Set<String> SESSION = Set.of("checkCanExecuteQuery", "checkCanSetSystemSessionProperty");
+    static final Set<String> SESSION = Set.of("checkCanExecuteQuery", "checkCanSetSystemSessionProperty");
 
     /**
      * What answers with expressions, and what those are called.
      */
-    private static final Map<String, String> EXPRESSIONS = Map.of(
+    static final Map<String, String> EXPRESSIONS = Map.of(
             "getColumnMask", "column mask",
             "getColumnMasks", "column masks",
             "getRowFilters", "row filters");

@@ -15,13 +15,13 @@ final class RefusedToTargets
     /**
      * What belongs to the session's user once it is made, and has that user's rights whoever uses it.
      */
-    private static final Map<String, String> OWNED = Map.of(
+    static final Map<String, String> OWNED = Map.of(
             "checkCanCreateFunction", "function",
             "checkCanCreateMaterializedView", "materialized view",
             "checkCanCreateView", "view");
     private static final CatalogSchemaRoutineName KILL_QUERY = new CatalogSchemaRoutineName("system", "runtime", "kill_query");
     private static final CatalogSchemaTableName QUERIES = new CatalogSchemaTableName("system", "runtime", "queries");
-    private static final Set<String> READING = Set.of("checkCanCreateViewWithSelectFromColumns", "checkCanSelectFromColumns");
+    static final Set<String> READING = Set.of("checkCanCreateViewWithSelectFromColumns", "checkCanSelectFromColumns");
 
     private RefusedToTargets() {}
 

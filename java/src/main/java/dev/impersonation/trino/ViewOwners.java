@@ -20,7 +20,7 @@ final class ViewOwners
     private static final Map<String, String> TO_GRANT = Map.of(
             "canExecuteFunction", "canCreateViewWithExecuteFunction",
             "checkCanSelectFromColumns", "checkCanCreateViewWithSelectFromColumns");
-    private static final Map<String, String> TO_SEE = Map.of(
+    static final Map<String, String> TO_SEE = Map.of(
             "canCreateViewWithExecuteFunction", "canExecuteFunction",
             "checkCanCreateViewWithSelectFromColumns", "checkCanSelectFromColumns");
 
