@@ -7,7 +7,6 @@ import io.trino.spi.security.Identity;
 
 import java.util.Optional;
 
-import static io.trino.spi.security.AccessDeniedException.denyImpersonateUser;
 import static java.util.Objects.requireNonNull;
 
 /**
@@ -111,13 +110,7 @@ sealed interface Binding
         @Override
         public AccessDeniedException denial()
         {
-            try {
-                denyImpersonateUser(user, target, sentence);
-            }
-            catch (AccessDeniedException e) {
-                return e;
-            }
-            throw new IllegalStateException("Trino's denial does not deny");
+            return Denials.ofImpersonation(user, target, sentence);
         }
     }
 

@@ -1,7 +1,6 @@
 package dev.impersonation.trino;
 
 import dev.impersonation.engine.Decision;
-import dev.impersonation.engine.EngineException;
 import dev.impersonation.engine.Reason;
 import dev.impersonation.engine.Request;
 import io.trino.spi.security.AccessDeniedException;
@@ -10,11 +9,9 @@ import io.trino.spi.security.Identity;
 import java.security.Principal;
 import java.util.Optional;
 import java.util.function.Function;
-import java.util.logging.Level;
 import java.util.logging.Logger;
 
 import static dev.impersonation.engine.Request.Path.NATIVE;
-import static io.trino.spi.security.AccessDeniedException.denyImpersonateUser;
 import static java.util.Objects.requireNonNull;
 
 /**
@@ -65,7 +62,7 @@ final class ImpersonationCheck
         }
         if (!decision.allowed()) {
             chains.denied();
-            denyImpersonateUser(impersonator.getUser(), target, decision.reason().sentence());
+            throw Denials.ofImpersonation(impersonator.getUser(), target, decision.reason().sentence());
         }
         chains.allowed(impersonator, target, decision.reason());
     }
@@ -83,22 +80,10 @@ final class ImpersonationCheck
 
     private static AccessDeniedException failed(Identity impersonator, String target, Throwable failure)
     {
-        EngineException.Code code = EngineException.Code.INTERNAL;
-        if (failure instanceof EngineException engineFailure) {
-            code = engineFailure.getCode();
-        }
-        // Without the names: they come from outside and may hold line breaks.
-        log.log(Level.SEVERE, "The impersonation check failed (%s)".formatted(code), failure);
         String user = null;
         if (impersonator != null) {
             user = impersonator.getUser();
         }
-        try {
-            denyImpersonateUser(user, target, "the impersonation check failed (%s); nobody is let in until it works again, see the server log".formatted(code));
-        }
-        catch (AccessDeniedException e) {
-            return e;
-        }
-        throw new IllegalStateException("Trino's denial does not deny");
+        return Denials.ofImpersonation(user, target, Denials.sentenceOfFailure(log, failure));
     }
 }

@@ -99,7 +99,7 @@ final class PropertyPath
     {
         log.log(Level.SEVERE, "The session of a query cannot be read", failure);
         if (queryId != null) {
-            bindings.replace(queryId, refused("?", "?", failed(EngineException.Code.INTERNAL)));
+            bindings.replace(queryId, refused("?", "?", Denials.sentenceOfFailure(EngineException.Code.INTERNAL)));
         }
     }
 
@@ -157,19 +157,8 @@ final class PropertyPath
             return new Binding.Allowed(session, Identity.forUser(target).withGroups(bound.groups()).build(), reason);
         }
         catch (Throwable e) {
-            EngineException.Code code = EngineException.Code.INTERNAL;
-            if (e instanceof EngineException engineFailure) {
-                code = engineFailure.getCode();
-            }
-            // Without the names: they come from outside and may hold line breaks.
-            log.log(Level.SEVERE, "The impersonation check failed (%s)".formatted(code), e);
-            return refused(user, target, failed(code));
+            return refused(user, target, Denials.sentenceOfFailure(log, e));
         }
-    }
-
-    private static String failed(EngineException.Code code)
-    {
-        return "the impersonation check failed (%s); nobody is let in until it works again, see the server log".formatted(code);
     }
 
     private static Binding.Refused refused(String user, String target, String sentence)

@@ -1,0 +1,52 @@
+package dev.impersonation.trino;
+
+import dev.impersonation.engine.EngineException;
+import io.trino.spi.security.AccessDeniedException;
+
+import java.util.logging.Level;
+import java.util.logging.Logger;
+
+import static io.trino.spi.security.AccessDeniedException.denyImpersonateUser;
+
+/**
+ * What both paths say of an impersonation that is refused.
+ */
+final class Denials
+{
+    private Denials() {}
+
+    /**
+     * Trino's own denial, with a sentence for people.
+     */
+    static AccessDeniedException ofImpersonation(String user, String target, String sentence)
+    {
+        try {
+            denyImpersonateUser(user, target, sentence);
+        }
+        catch (AccessDeniedException e) {
+            return e;
+        }
+        throw new IllegalStateException("Trino's denial does not deny");
+    }
+
+    /**
+     * Tells the operator that the engine could not decide.
+     *
+     * @return the sentence for the client
+     */
+    static String sentenceOfFailure(Logger log, Throwable failure)
+    {
+        EngineException.Code code = EngineException.Code.INTERNAL;
+        if (failure instanceof EngineException engineFailure) {
+            code = engineFailure.getCode();
+        }
+        // Without the names: they come from outside and may hold line breaks.
+        log.log(Level.SEVERE, "The impersonation check failed (%s)".formatted(code), failure);
+        return sentenceOfFailure(code);
+    }
+
+    static String sentenceOfFailure(EngineException.Code code)
+    {
+        return "the impersonation check failed (%s); nobody is let in until it works again, see the server log".formatted(code);
+    }
+}
