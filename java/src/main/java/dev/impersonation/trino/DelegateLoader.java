@@ -1,7 +1,6 @@
 package dev.impersonation.trino;
 
 import io.trino.spi.Plugin;
-import io.trino.spi.classloader.ThreadContextClassLoader;
 import io.trino.spi.security.SystemAccessControl;
 import io.trino.spi.security.SystemAccessControlFactory;
 
@@ -74,34 +73,14 @@ final class DelegateLoader
 
     private Delegate ofPlugin(String name, Map<String, String> config)
     {
-        DelegatePlugins.Found<SystemAccessControlFactory> found;
-        try {
-            found = plugins.get().find(KIND, name);
-        }
-        catch (DelegateException e) {
-            throw new DelegateException("%s=%s cannot be used: %s".formatted(NAME_PROPERTY, name, e.getMessage()), e);
-        }
-        try {
-            SystemAccessControl control = create("'%s' of the plugin %s".formatted(name, found.directory()), found.factory(), config);
-            return new Delegate(control, Optional.of(found.classLoader()));
-        }
-        catch (Throwable e) {
-            found.close(e);
-            throw e;
-        }
+        return DelegatePlugins.use(plugins, KIND, NAME_PROPERTY, name, found -> new Delegate(
+                create("'%s' of the plugin %s".formatted(name, found.directory()), found.factory(), config),
+                Optional.of(found.classLoader())));
     }
 
-    @SuppressWarnings("try")
     private SystemAccessControl create(String description, SystemAccessControlFactory factory, Map<String, String> config)
     {
-        // What the server itself does around this call; the file control reads its JSON by services of its own class loader.
-        try (ThreadContextClassLoader ignored = new ThreadContextClassLoader(factory.getClass().getClassLoader())) {
-            return requireNonNull(creator.create(factory, config), "the factory gave null");
-        }
-        catch (RuntimeException | LinkageError e) {
-            ConcealedValues values = new ConcealedValues(config);
-            throw new DelegateException("the access control %s cannot be created: %s".formatted(description, values.conceal(ForeignFailure.describe(e))), values.conceal(e));
-        }
+        return DelegateCreation.create("access control " + description, factory, config, properties -> creator.create(factory, properties));
     }
 
     /**

@@ -17,6 +17,7 @@ import java.util.ServiceLoader;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.function.Function;
+import java.util.function.Supplier;
 
 import static java.util.Objects.requireNonNull;
 import static java.util.stream.Collectors.joining;
@@ -52,6 +53,29 @@ final class DelegatePlugins
         }
         catch (URISyntaxException | RuntimeException e) {
             throw new DelegateException("no other plugin can be looked for, because this one lies at %s".formatted(source.getLocation()), e);
+        }
+    }
+
+    /**
+     * Finds a delegate's factory and makes use of it. Its class loader stays open if that succeeds.
+     *
+     * @param nameProperty where the name was found, for a person
+     */
+    static <F, T> T use(Supplier<DelegatePlugins> plugins, Kind<F> kind, String nameProperty, String name, Function<Found<F>, T> user)
+    {
+        Found<F> found;
+        try {
+            found = plugins.get().find(kind, name);
+        }
+        catch (DelegateException e) {
+            throw new DelegateException("%s=%s cannot be used: %s".formatted(nameProperty, name, e.getMessage()), e);
+        }
+        try {
+            return user.apply(found);
+        }
+        catch (Throwable e) {
+            found.close(e);
+            throw e;
         }
     }
 

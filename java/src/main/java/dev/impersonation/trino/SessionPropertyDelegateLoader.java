@@ -1,7 +1,6 @@
 package dev.impersonation.trino;
 
 import io.trino.spi.Plugin;
-import io.trino.spi.classloader.ThreadContextClassLoader;
 import io.trino.spi.resourcegroups.SessionPropertyConfigurationManagerContext;
 import io.trino.spi.session.SessionConfigurationContext;
 import io.trino.spi.session.SessionPropertyConfigurationManager;
@@ -49,37 +48,11 @@ final class SessionPropertyDelegateLoader
 
     private SessionPropertyConfigurationManager load(DelegateFile file, SessionPropertyConfigurationManagerContext context)
     {
-        DelegatePlugins.Found<SessionPropertyConfigurationManagerFactory> found;
-        try {
-            found = plugins.get().find(KIND, file.name());
-        }
-        catch (DelegateException e) {
-            throw new DelegateException("%s=%s cannot be used: %s".formatted(NAME_PROPERTY, file.name(), e.getMessage()), e);
-        }
-        try {
-            return create(found, file.config(), context);
-        }
-        catch (Throwable e) {
-            found.close(e);
-            throw e;
-        }
-    }
-
-    @SuppressWarnings("try")
-    private static SessionPropertyConfigurationManager create(
-            DelegatePlugins.Found<SessionPropertyConfigurationManagerFactory> found,
-            Map<String, String> config,
-            SessionPropertyConfigurationManagerContext context)
-    {
-        try (ThreadContextClassLoader ignored = new ThreadContextClassLoader(found.classLoader())) {
-            return requireNonNull(found.factory().create(config, context), "the factory gave null");
-        }
-        catch (RuntimeException | LinkageError e) {
-            ConcealedValues values = new ConcealedValues(config);
-            throw new DelegateException(
-                    "the manager '%s' of the plugin %s cannot be created: %s".formatted(found.factory().getName(), found.directory(), values.conceal(ForeignFailure.describe(e))),
-                    values.conceal(e));
-        }
+        return DelegatePlugins.use(plugins, KIND, NAME_PROPERTY, file.name(), found -> DelegateCreation.create(
+                "manager '%s' of the plugin %s".formatted(file.name(), found.directory()),
+                found.factory(),
+                file.config(),
+                properties -> found.factory().create(properties, context)));
     }
 
     private static final class NoDefaults
