@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 CLIENT_SECONDS = 120
 JAVA_CLIENT = [str(environment.JAVA), "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"]
 CURRENT_USER = "SELECT current_user"
+PROPERTY = "immuta.immuta_user"
 
 
 @dataclass(frozen=True)

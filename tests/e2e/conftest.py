@@ -10,7 +10,7 @@ import pytest
 
 from . import environment
 from .audit import AuditFile
-from .clients import Cli, Jdbc, PythonClient
+from .clients import PROPERTY, Cli, HttpSession, Jdbc, PythonClient
 from .credentials import Certificate
 from .policy import AUDIT_FILE, POLICY_FILE, control_text, person, policy_text, service
 from .server import Configuration, TrinoServer
@@ -149,6 +149,22 @@ def jdbc(main_server: TrinoServer) -> Jdbc:
 @pytest.fixture
 def python_client(main_server: TrinoServer) -> PythonClient:
     return PythonClient(main_server)
+
+
+@pytest.fixture
+def svc(server: TrinoServer) -> HttpSession:
+    """The service account on the server of the test's own module, as the next two."""
+    return HttpSession(server, "svc")
+
+
+@pytest.fixture
+def as_alice(svc: HttpSession) -> HttpSession:
+    return svc.with_property(PROPERTY, "alice")
+
+
+@pytest.fixture
+def alice(server: TrinoServer) -> HttpSession:
+    return HttpSession(server, "alice")
 
 
 @pytest.hookimpl(wrapper=True)

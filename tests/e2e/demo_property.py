@@ -1,9 +1,8 @@
 """The second act of the demo: a session property names the user, and his rights hold."""
 
-from .clients import Answer, Cli
+from .clients import PROPERTY, Answer, Cli
 from .demo_steps import Steps
 
-PROPERTY = "immuta.immuta_user"
 CUSTOMERS = "SELECT name, phone, address FROM tpch.tiny.customer WHERE custkey <= 5 ORDER BY name"
 ORDERS = "SELECT count(*) FROM tpch.tiny.orders"
 SHOW = f"SHOW SESSION LIKE '{PROPERTY}'"

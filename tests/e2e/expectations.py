@@ -1,6 +1,12 @@
-"""What every refusal must look like."""
+"""What answers and refusals must look like."""
 
 from .clients import Answer
+
+
+def value(answer: Answer) -> str | None:
+    """The first value of an answer that is no error."""
+    assert answer.error is None, answer.error
+    return answer.value
 
 
 def refused(answer: Answer, impersonator: str, target: str) -> None:

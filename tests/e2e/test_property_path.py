@@ -6,15 +6,14 @@ import pytest
 
 from . import environment
 from .audit import AuditFile
-from .clients import CURRENT_USER, Answer, Cli, HttpSession
+from .clients import CURRENT_USER, PROPERTY, Answer, Cli, HttpSession
 from .conftest import ServerMaker, needs_memory
-from .expectations import refused
+from .expectations import refused, value
 from .policy import AUDIT_FILE, IMMUTA_CATALOG, POLICY_FILE, control_text, guarded_files, person, policy_text, service
 from .server import Configuration, TrinoServer
 
 pytestmark = needs_memory
 
-PROPERTY = "immuta.immuta_user"
 ALL = ["SELECT", "INSERT", "DELETE", "UPDATE", "OWNERSHIP", "GRANT_SELECT"]
 RULES = {
     # The catalog immuta is nobody's here, and works all the same.
@@ -109,29 +108,9 @@ def tables(server: TrinoServer) -> Iterator[None]:
 
 
 @pytest.fixture
-def svc(server: TrinoServer) -> HttpSession:
-    return HttpSession(server, "svc")
-
-
-@pytest.fixture
-def as_alice(svc: HttpSession) -> HttpSession:
-    return svc.with_property(PROPERTY, "alice")
-
-
-@pytest.fixture
 def as_carol(svc: HttpSession) -> HttpSession:
     """The engine says no: carol is disabled."""
     return svc.with_property(PROPERTY, "carol")
-
-
-@pytest.fixture
-def alice(server: TrinoServer) -> HttpSession:
-    return HttpSession(server, "alice")
-
-
-def value(answer: Answer) -> str | None:
-    assert answer.error is None, answer.error
-    return answer.value
 
 
 # --- the session ------------------------------------------------------------------------------------------------------

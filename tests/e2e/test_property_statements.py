@@ -5,16 +5,15 @@ import json
 import pytest
 
 from . import environment
-from .clients import Answer, HttpSession
+from .clients import PROPERTY, HttpSession
 from .conftest import ServerMaker, needs_memory
 from .data_rules import configuration, set_up
-from .expectations import refused
+from .expectations import refused, value
 from .policy import person, service
 from .server import TrinoServer, properties_text
 
 pytestmark = needs_memory
 
-PROPERTY = "immuta.immuta_user"
 COUNT = "SELECT count(*) FROM tpch.tiny.nation"
 # Trino takes defaults of session properties from a plugin that servers made of jars lack.
 HAS_DEFAULTS = "session-property-managers" in environment.PLUGINS
@@ -42,26 +41,6 @@ def server(start_server: ServerMaker) -> TrinoServer:
     server = start_server("statements", configuration(files, people, plugins))
     set_up(server, "mem_a")
     return server
-
-
-@pytest.fixture
-def svc(server: TrinoServer) -> HttpSession:
-    return HttpSession(server, "svc")
-
-
-@pytest.fixture
-def as_alice(svc: HttpSession) -> HttpSession:
-    return svc.with_property(PROPERTY, "alice")
-
-
-@pytest.fixture
-def alice(server: TrinoServer) -> HttpSession:
-    return HttpSession(server, "alice")
-
-
-def value(answer: Answer) -> str | None:
-    assert answer.error is None, answer.error
-    return answer.value
 
 
 # --- how a query gets its target --------------------------------------------------------------------------------------

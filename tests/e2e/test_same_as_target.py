@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from .clients import Answer, HttpSession
+from .clients import PROPERTY, Answer, HttpSession
 from .conftest import ServerMaker, needs_memory
 from .data_rules import HAS_GROUPS, WORLD, WORLDS, configuration, set_up
 from .server import TrinoServer
@@ -16,7 +16,6 @@ from .statements import Statement, generate
 
 pytestmark = needs_memory
 
-PROPERTY = "immuta.immuta_user"
 SEED = 5
 
 
@@ -134,16 +133,6 @@ def test_both_leave_the_same_behind(server: TrinoServer, comparisons: list[Compa
 
 
 # --- what differs, and why --------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def alice(server: TrinoServer) -> HttpSession:
-    return HttpSession(server, "alice")
-
-
-@pytest.fixture
-def as_alice(server: TrinoServer) -> HttpSession:
-    return HttpSession(server, "svc").with_property(PROPERTY, "alice")
 
 
 def test_current_user_and_groups_in_the_text_of_a_query_are_the_sessions(

@@ -6,13 +6,12 @@ import pytest
 
 from . import environment
 from .audit import AuditFile
-from .clients import Answer, Cli, HttpSession
+from .clients import PROPERTY, Answer, Cli, HttpSession
 from .conftest import ServerMaker
 from .expectations import refused
 from .policy import AUDIT_FILE, POLICY_FILE, control_text, person, policy_text, service
 from .server import Configuration, TrinoServer, properties_text
 
-PROPERTY = "immuta.immuta_user"
 SHOW = f"SHOW SESSION LIKE '{PROPERTY}'"
 MANAGER = "session-property-config.configuration-manager"
 # Servers made of jars lack the plugin with Trino's own manager.
