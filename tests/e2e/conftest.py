@@ -17,10 +17,6 @@ from .server import Configuration, TrinoServer
 
 ServerMaker = Callable[[str, Configuration], TrinoServer]
 
-needs_memory = pytest.mark.skipif(
-    "memory" not in environment.PLUGINS, reason="Maven Central has no memory catalog for this version of Trino"
-)
-
 USERS = [
     service("svc", groups=["services"]),
     person("plain"),

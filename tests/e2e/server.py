@@ -223,7 +223,7 @@ class TrinoServer:
         files = {
             "etc/config.properties": properties_text(config),
             "etc/catalog/tpch.properties": "connector.name=tpch\n",
-            **({"etc/catalog/memory.properties": "connector.name=memory\n"} if "memory" in environment.PLUGINS else {}),
+            "etc/catalog/memory.properties": "connector.name=memory\n",
             **self.recipe.authentication_files(self._configuration.users, self._signer),
             **self._configuration.files,
         }

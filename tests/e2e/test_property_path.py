@@ -7,12 +7,10 @@ import pytest
 from . import environment
 from .audit import AuditFile
 from .clients import CURRENT_USER, PROPERTY, Answer, Cli, HttpSession
-from .conftest import ServerMaker, needs_memory
+from .conftest import ServerMaker
 from .expectations import refused, value
 from .policy import AUDIT_FILE, IMMUTA_CATALOG, POLICY_FILE, control_text, guarded_files, person, policy_text, service
 from .server import Configuration, TrinoServer
-
-pytestmark = needs_memory
 
 ALL = ["SELECT", "INSERT", "DELETE", "UPDATE", "OWNERSHIP", "GRANT_SELECT"]
 RULES = {

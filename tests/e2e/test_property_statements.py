@@ -6,13 +6,11 @@ import pytest
 
 from . import environment
 from .clients import PROPERTY, HttpSession
-from .conftest import ServerMaker, needs_memory
+from .conftest import ServerMaker
 from .data_rules import configuration, set_up
 from .expectations import refused, value
 from .policy import person, service
 from .server import TrinoServer, properties_text
-
-pytestmark = needs_memory
 
 COUNT = "SELECT count(*) FROM tpch.tiny.nation"
 # Trino takes defaults of session properties from a plugin that servers made of jars lack.

@@ -9,12 +9,10 @@ from typing import Any
 import pytest
 
 from .clients import PROPERTY, Answer, HttpSession
-from .conftest import ServerMaker, needs_memory
+from .conftest import ServerMaker
 from .data_rules import HAS_GROUPS, WORLD, WORLDS, configuration, set_up
 from .server import TrinoServer
 from .statements import Statement, generate
-
-pytestmark = needs_memory
 
 SEED = 5
 

@@ -6,7 +6,7 @@ import pytest
 
 from .audit import AuditFile
 from .clients import CURRENT_USER, Answer, HttpSession
-from .conftest import ServerMaker, needs_memory
+from .conftest import ServerMaker
 from .expectations import refused
 from .policy import AUDIT_FILE, POLICY_FILE, control_text, person, policy_text, service
 from .server import Configuration, TrinoServer, properties_text
@@ -71,7 +71,6 @@ def test_another_control_can_refuse_what_ours_allow(session: HttpSession) -> Non
     assert answer == Answer(error="Access Denied: User svc cannot impersonate user dave")
 
 
-@needs_memory
 def test_the_read_only_delegate_of_one_forbids_writing_for_all(session: HttpSession) -> None:
     answer = session.as_user("alice").run("CREATE TABLE memory.default.t AS SELECT 1 AS one")
     assert str(answer.error).startswith("Access Denied: Cannot create table")
@@ -101,7 +100,6 @@ def test_the_read_only_control_beside_ours_vetoes_every_impersonation(beside_rea
     assert audit.wait_for("svc", "alice")["decision"] == "allow"
 
 
-@needs_memory
 def test_the_read_only_control_beside_ours_forbids_writing(beside_read_only: TrinoServer) -> None:
     session = HttpSession(beside_read_only, "svc")
     assert session.run("SELECT count(*) FROM tpch.tiny.nation") == Answer(value="25")
