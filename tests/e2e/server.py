@@ -121,6 +121,8 @@ def version_config() -> dict[str, str]:
 class TrinoServer:
     """One node on loopback, with HTTPS and authentication, ended when the context is left."""
 
+    node_id = "one"
+
     def __init__(self, directory: Path, certificate: Certificate, configuration: Configuration) -> None:
         self.directory = directory
         self.certificate = certificate
@@ -149,6 +151,10 @@ class TrinoServer:
     def log(self) -> str:
         with self._changed:
             return "".join(self._log)
+
+    @property
+    def is_running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
 
     def file(self, name: str) -> Path:
         return self.directory / name
@@ -203,18 +209,9 @@ class TrinoServer:
             os.killpg(self._process.pid, number)
 
     def _write_files(self) -> None:
-        http_port = free_port()
         config = {
-            "coordinator": "true",
-            "node-scheduler.include-coordinator": "true",
-            "discovery.uri": f"http://127.0.0.1:{http_port}",
-            "http-server.http.port": str(http_port),
-            "http-server.https.enabled": "true",
-            "http-server.https.port": str(self.port),
-            "http-server.https.keystore.path": str(self.certificate.key_store),
-            "http-server.https.keystore.key": STORE_PASSWORD,
-            "http-server.authentication.allow-insecure-over-http": "false",
-            "internal-communication.shared-secret": "shared by one node on loopback",
+            **self._node_config(),
+            "internal-communication.shared-secret": "shared by the nodes on loopback",
             **self._install_plugins(),
             **self.recipe.authentication_config(),
             **version_config(),
@@ -232,6 +229,20 @@ class TrinoServer:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
 
+    def _node_config(self) -> dict[str, str]:
+        http_port = free_port()
+        return {
+            "coordinator": "true",
+            "node-scheduler.include-coordinator": "true",
+            "discovery.uri": f"http://127.0.0.1:{http_port}",
+            "http-server.http.port": str(http_port),
+            "http-server.https.enabled": "true",
+            "http-server.https.port": str(self.port),
+            "http-server.https.keystore.path": str(self.certificate.key_store),
+            "http-server.https.keystore.key": STORE_PASSWORD,
+            "http-server.authentication.allow-insecure-over-http": "false",
+        }
+
     def _install_plugins(self) -> dict[str, str]:
         """The release's plugins that a test needs, as links, and ours unpacked beside them."""
         plugins = self.file("plugin")
@@ -245,7 +256,7 @@ class TrinoServer:
     def _command(self) -> list[str]:
         properties = [
             "-Dnode.environment=test",
-            "-Dnode.id=one",
+            f"-Dnode.id={self.node_id}",
             f"-Dnode.data-dir={self.file('data')}",
             "-Dconfig=etc/config.properties",
             *(f"-D{key}={value}" for key, value in LOOPBACK.items()),
