@@ -21,6 +21,12 @@ class AuditFile:
     def decisions(self) -> list[dict[str, Any]]:
         return [line for line in map(json.loads, self._complete_lines()[self._skip :]) if line["type"] == "decision"]
 
+    def wait_for_decisions(self, count: int) -> list[dict[str, Any]]:
+        """All of them, once there are as many; more than expected are a failure, too."""
+        decisions = wait_until(lambda: len(found := self.decisions()) >= count and found, f"{count} audit lines")
+        assert len(decisions) == count, decisions
+        return decisions
+
     def wait_for_any(self) -> dict[str, Any]:
         """The newest decision, whoever it is about."""
         return wait_until(lambda: self.decisions()[-1:], "an audit line")[0]
