@@ -42,6 +42,10 @@ class AuditFile:
 
         return wait_until(newest, f"an audit line about {impersonator} and {target}")
 
+    def wait_for_reason(self, impersonator: str, target: str, reason: str) -> None:
+        """Where earlier decisions about the two had another reason."""
+        wait_until(lambda: self.wait_for(impersonator, target)["reason"] == reason, f"the newest reason is {reason}")
+
     def _complete_lines(self) -> list[str]:
         if not self._path.exists():
             return []

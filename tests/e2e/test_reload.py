@@ -49,7 +49,7 @@ def test_a_permission_taken_out_of_the_file_stops_working(server: TrinoServer) -
     replace_policy(server, REVOKED)
     refused(wait_until(lambda: (answer := ask(server)).error and answer, "a refusal"), "svc", "alice")
     refused(ask(server), "svc", "alice")
-    assert audit.wait_for("svc", "alice")["reason"] == "no-permission"
+    audit.wait_for_reason("svc", "alice", "no-permission")
 
 
 def test_a_file_edited_in_place_is_noticed(server: TrinoServer) -> None:
