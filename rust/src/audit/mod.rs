@@ -1,0 +1,139 @@
+//! The audit file: a JSON line for each decision.
+//!
+//! Decisions are handed to a writer thread through a bounded queue that blocks rather than drops. A
+//! line that cannot be written stays in memory and is tried again until it can; meanwhile, unless the
+//! operator chose otherwise, nobody is let in.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use crossbeam_channel::{SendTimeoutError, Sender, bounded};
+use jiff::Timestamp;
+
+use crate::engine::Request;
+use crate::log::Log;
+use crate::reason::Reason;
+
+mod line;
+mod settings;
+#[cfg(test)]
+mod tests;
+mod text;
+mod writer;
+
+pub use settings::{OnFailure, Settings};
+
+use line::{Line, Record};
+use writer::Writer;
+
+/// Decisions that may wait for the writer.
+const QUEUE: usize = 10_000;
+/// How often a blocked caller looks whether the file has begun to fail.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// The names by which the permission source knows the two users, where they differ in kind from the
+/// query engine's.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NamesInSource {
+    /// The impersonator's.
+    pub impersonator: Option<String>,
+    /// The target's.
+    pub target: Option<String>,
+}
+
+#[derive(Default)]
+struct Health {
+    failing: AtomicBool,
+    lost: AtomicU64,
+}
+
+/// The audit file and the thread that writes it. Dropping it writes what waits.
+pub struct Audit {
+    on_failure: OnFailure,
+    health: Arc<Health>,
+    queue: Option<Sender<Record>>,
+    stop: Option<Sender<()>>,
+    writer: Option<JoinHandle<()>>,
+}
+
+impl Audit {
+    /// Opens the file for appending and writes the line that says that the engine has started, which
+    /// proves that lines can be written. If that fails, the file counts as failing from the start.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be opened or made.
+    pub fn open(settings: &Settings, now: Timestamp, log: Arc<Log>) -> io::Result<Self> {
+        let (queue, records) = bounded(QUEUE);
+        let (stop, stopped) = bounded(0);
+        let health = Arc::new(Health::default());
+        let mut writer = Writer::open(settings, records, stopped, Arc::clone(&health), log)?;
+        writer.add(&Line::start(now));
+        writer.flush();
+        let writer = thread::Builder::new()
+            .name("impersonation-audit".to_owned())
+            .spawn(move || writer.run())?;
+        Ok(Audit {
+            on_failure: settings.on_failure,
+            health,
+            queue: Some(queue),
+            stop: Some(stop),
+            writer: Some(writer),
+        })
+    }
+
+    /// Records a decision and returns the one that holds: the same, or a denial if it cannot be
+    /// recorded. Blocks while the queue is full and the file works.
+    pub fn record(
+        &self,
+        now: Timestamp,
+        request: &Request<'_>,
+        names_in_source: NamesInSource,
+        reason: Reason,
+    ) -> Reason {
+        let mut reason = reason;
+        if self.failing() {
+            reason = self.unrecorded(reason);
+        }
+        let mut record = Record::new(now, request, names_in_source, reason);
+        let Some(queue) = &self.queue else {
+            return self.unrecorded(reason);
+        };
+        loop {
+            let wait = if self.failing() { Duration::ZERO } else { LOOK };
+            match queue.send_timeout(record, wait) {
+                Ok(()) => return reason,
+                Err(SendTimeoutError::Timeout(waiting)) if !self.failing() => record = waiting,
+                Err(_) => {
+                    self.health.lost.fetch_add(1, Ordering::Relaxed);
+                    return self.unrecorded(reason);
+                }
+            }
+        }
+    }
+
+    fn failing(&self) -> bool {
+        self.health.failing.load(Ordering::Acquire)
+    }
+
+    fn unrecorded(&self, reason: Reason) -> Reason {
+        match self.on_failure {
+            OnFailure::Deny if reason.is_allow() => Reason::AuditUnavailable,
+            _ => reason,
+        }
+    }
+}
+
+impl Drop for Audit {
+    fn drop(&mut self) {
+        drop(self.queue.take());
+        drop(self.stop.take());
+        if let Some(writer) = self.writer.take() {
+            // A writer that panicked has nothing left to write.
+            let _ = writer.join();
+        }
+    }
+}

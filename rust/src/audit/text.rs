@@ -1,0 +1,38 @@
+//! Texts from outside, made safe for a line.
+
+use std::fmt::Write as _;
+
+use crate::name::MAX_BYTES;
+
+/// Names that are too long to be valid are refused, but the refusal is recorded, in part.
+pub(super) fn shortened(text: &str) -> String {
+    if text.len() <= MAX_BYTES {
+        return text.to_owned();
+    }
+    let end = (0..=MAX_BYTES)
+        .rev()
+        .find(|end| text.is_char_boundary(*end))
+        .unwrap_or_default();
+    format!("{}…", &text[..end])
+}
+
+/// JSON must escape the first 32 control characters only; terminals and log viewers act on more.
+/// All of them can stand only inside strings, so the replacement is valid JSON too.
+pub(super) fn escape_controls(json: &str) -> String {
+    let mut escaped = String::with_capacity(json.len());
+    for character in json.chars() {
+        if acts_on_a_terminal(character) {
+            // Writing to a String cannot fail.
+            let _ = write!(escaped, "\\u{:04x}", character as u32);
+        } else {
+            escaped.push(character);
+        }
+    }
+    escaped
+}
+
+pub(super) fn acts_on_a_terminal(character: char) -> bool {
+    character.is_control()
+        || matches!(character, '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}')
+        || matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
