@@ -7,7 +7,7 @@
 //! | --- | --- |
 //! | [`engine`] | the decision order |
 //! | [`reason`] | the reason codes and the sentence that each shows to a person |
-//! | [`config`], [`duration`] | properties in, every problem out |
+//! | [`config`], [`duration`], [`data_size`] | properties in, every problem out |
 //! | [`name`] | what a user name may be, and how names are folded |
 //! | [`pattern`] | regular expressions with the meaning they have in Java |
 //! | [`admin`], [`scope`] | the two kinds of rule that use patterns |
@@ -31,6 +31,7 @@ pub mod audit;
 pub mod cache;
 pub mod clock;
 pub mod config;
+pub mod data_size;
 pub mod duration;
 pub mod engine;
 pub mod expression;

@@ -43,6 +43,10 @@ impl Record {
         }
     }
 
+    pub(super) fn time(&self) -> Timestamp {
+        self.time
+    }
+
     pub(super) fn line(&self) -> Line<'_> {
         Line::Decision {
             time: time_text(self.time),

@@ -18,12 +18,14 @@ use crate::log::Log;
 use crate::reason::Reason;
 
 mod line;
+mod rotation;
 mod settings;
 #[cfg(test)]
 mod tests;
 mod text;
 mod writer;
 
+pub use rotation::Rotation;
 pub use settings::{OnFailure, Settings};
 
 use line::{Line, Record};
@@ -71,7 +73,8 @@ impl Audit {
         let (stop, stopped) = bounded(0);
         let health = Arc::new(Health::default());
         let mut writer = Writer::open(settings, records, stopped, Arc::clone(&health), log)?;
-        writer.add(&Line::start(now));
+        writer.remove_old_files(None);
+        writer.add(now, &Line::start(now));
         writer.flush();
         let writer = thread::Builder::new()
             .name("impersonation-audit".to_owned())

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use super::Rotation;
+
 /// What becomes of a decision that cannot be recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnFailure {
@@ -18,4 +20,6 @@ pub struct Settings {
     pub file: PathBuf,
     /// What becomes of a decision that cannot be recorded.
     pub on_failure: OnFailure,
+    /// When a file is set aside, and how many are kept.
+    pub rotation: Rotation,
 }

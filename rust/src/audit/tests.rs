@@ -1,5 +1,6 @@
 use std::fs;
 use std::path::Path as FilePath;
+use std::time::SystemTime;
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -13,6 +14,11 @@ fn settings(file: &FilePath) -> Settings {
     Settings {
         file: file.to_owned(),
         on_failure: OnFailure::Deny,
+        rotation: Rotation {
+            size: 0,
+            daily: false,
+            keep: 0,
+        },
     }
 }
 
@@ -235,4 +241,276 @@ fn a_file_that_cannot_be_made_is_an_error() {
     )
     .err();
     assert!(error.is_some());
+}
+
+/// The lines of the file and of those set aside, by name, each checked to be whole.
+fn targets(folder: &FilePath) -> Vec<(String, Vec<String>)> {
+    let mut files: Vec<(String, Vec<String>)> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+            let target = |line: Value| line["target"].as_str().unwrap().to_owned();
+            (name, decisions(&path).into_iter().map(target).collect())
+        })
+        .collect();
+    files.sort_unstable();
+    files
+}
+
+fn record_at(audit: &Audit, time: &str, target: &str) {
+    let request = Request::new("svc", target);
+    record(audit, time.parse().unwrap(), &request, Reason::Permission);
+}
+
+/// One line a file: every line but the first in a file is too much.
+fn rotating(file: &FilePath, keep: usize) -> Settings {
+    Settings {
+        rotation: Rotation {
+            size: 1,
+            daily: false,
+            keep,
+        },
+        ..settings(file)
+    }
+}
+
+/// One start of the engine and one decision, each a batch of its own, both at this time.
+fn start_and_record(settings: &Settings, time: &str, target: &str) {
+    let time: Timestamp = time.parse().unwrap();
+    let audit = Audit::open(settings, time, Arc::default()).unwrap();
+    let request = Request::new("svc", target);
+    record(&audit, time, &request, Reason::Permission);
+    drop(audit);
+    // The next start finds the file as old as its last line.
+    let since_epoch = Duration::try_from(time.as_duration()).unwrap();
+    fs::File::options()
+        .append(true)
+        .open(&settings.file)
+        .unwrap()
+        .set_modified(SystemTime::UNIX_EPOCH + since_epoch)
+        .unwrap();
+}
+
+#[test]
+fn a_full_file_is_set_aside_under_the_time_of_its_last_line() {
+    let folder = TempDir::new().unwrap();
+    let settings = rotating(&folder.path().join("a.jsonl"), 0);
+    start_and_record(&settings, "2026-11-24T05:40:00.9Z", "alice");
+    start_and_record(&settings, "2026-11-24T05:41:00Z", "bob");
+    let file = |name: &str, target: &[&str]| {
+        let target: Vec<String> = target.iter().map(|name| (*name).to_owned()).collect();
+        (name.to_owned(), target)
+    };
+    assert_eq!(
+        targets(folder.path()),
+        [
+            file("a.jsonl", &["bob"]),
+            file("a.jsonl-20261124.054000", &[]),
+            file("a.jsonl-20261124.054000-1", &["alice"]),
+            file("a.jsonl-20261124.054100", &[]),
+        ]
+    );
+}
+
+#[test]
+fn the_second_of_a_file_that_is_gone_already_is_not_given_again() {
+    let folder = TempDir::new().unwrap();
+    let settings = rotating(&folder.path().join("a.jsonl"), 1);
+    for target in ["alice", "bob", "carol"] {
+        start_and_record(&settings, "2026-11-24T05:40:00Z", target);
+    }
+    let names: Vec<String> = targets(folder.path())
+        .into_iter()
+        .map(|(name, _)| name)
+        .collect();
+    assert_eq!(names, ["a.jsonl", "a.jsonl-20261124.054000-4"]);
+}
+
+#[test]
+fn each_day_has_a_file_of_its_own() {
+    let folder = TempDir::new().unwrap();
+    let mut settings = settings(&folder.path().join("a.jsonl"));
+    settings.rotation.daily = true;
+    let audit = Audit::open(&settings, now(), Arc::default()).unwrap();
+    // In one batch or in several.
+    record_at(&audit, "2026-11-24T23:59:59.999999Z", "alice");
+    record_at(&audit, "2026-11-25T00:00:00Z", "bob");
+    record_at(&audit, "2026-11-25T00:00:01Z", "carol");
+    record_at(&audit, "2026-11-27T12:00:00Z", "dora");
+    drop(audit);
+    assert_eq!(
+        targets(folder.path()),
+        [
+            ("a.jsonl".to_owned(), vec!["dora".to_owned()]),
+            (
+                "a.jsonl-20261124.235959".to_owned(),
+                vec!["alice".to_owned()]
+            ),
+            (
+                "a.jsonl-20261125.000001".to_owned(),
+                vec!["bob".to_owned(), "carol".to_owned()]
+            ),
+        ]
+    );
+}
+
+#[test]
+fn the_oldest_files_are_removed_and_nothing_that_is_not_ours() {
+    let folder = TempDir::new().unwrap();
+    let others = [
+        "a.jsonl-20200101",
+        "a.jsonl-20200101.000000.gz",
+        "a.jsonl.1",
+        "a.jsonl-20200101.000000.bak",
+        "b.jsonl-20200101.000000",
+    ];
+    for name in others {
+        fs::write(folder.path().join(name), "").unwrap();
+    }
+    fs::create_dir(folder.path().join("a.jsonl-20200101.000000")).unwrap();
+    fs::write(folder.path().join("a.jsonl-20200102.000000"), "").unwrap();
+    let mut settings = settings(&folder.path().join("a.jsonl"));
+    settings.rotation = Rotation {
+        size: 0,
+        daily: true,
+        keep: 2,
+    };
+    let audit = Audit::open(&settings, now(), Arc::default()).unwrap();
+    for day in 24..=28 {
+        record_at(&audit, &format!("2026-11-{day}T12:00:00Z"), "alice");
+    }
+    drop(audit);
+    let mut names: Vec<String> = fs::read_dir(folder.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| !others.contains(&name.as_str()))
+        .collect();
+    names.sort_unstable();
+    assert_eq!(
+        names,
+        [
+            "a.jsonl",
+            "a.jsonl-20200101.000000",
+            "a.jsonl-20261126.120000",
+            "a.jsonl-20261127.120000"
+        ]
+    );
+    assert_eq!(
+        fs::read_dir(folder.path()).unwrap().count(),
+        names.len() + others.len()
+    );
+}
+
+#[test]
+fn the_file_just_set_aside_is_kept_though_the_clock_was_set_back() {
+    let folder = TempDir::new().unwrap();
+    let newer = folder.path().join("a.jsonl-20300101.000000");
+    fs::write(&newer, "").unwrap();
+    let mut settings = settings(&folder.path().join("a.jsonl"));
+    settings.rotation = Rotation {
+        size: 0,
+        daily: true,
+        keep: 1,
+    };
+    let audit = Audit::open(&settings, now(), Arc::default()).unwrap();
+    record_at(&audit, "2026-11-25T12:00:00Z", "alice");
+    drop(audit);
+    assert!(newer.exists());
+    assert!(folder.path().join("a.jsonl-20261124.054000").exists());
+}
+
+#[test]
+fn no_line_is_lost_or_broken_where_many_write_into_small_files() {
+    let folder = TempDir::new().unwrap();
+    let mut settings = settings(&folder.path().join("a.jsonl"));
+    settings.rotation.size = 20_000;
+    let audit = Audit::open(&settings, now(), Arc::default()).unwrap();
+    let each = 2_000;
+    thread::scope(|scope| {
+        for thread in 0..4 {
+            let audit = &audit;
+            scope.spawn(move || {
+                for number in 0..each {
+                    record_at(audit, "2026-11-24T05:40:01Z", &format!("{thread}-{number}"));
+                }
+            });
+        }
+    });
+    drop(audit);
+    let files = targets(folder.path());
+    assert!(files.len() > 10, "{}", files.len());
+    let mut all: Vec<String> = files.into_iter().flat_map(|(_, lines)| lines).collect();
+    all.sort_unstable();
+    all.dedup();
+    assert_eq!(all.len(), 4 * each);
+}
+
+#[test]
+fn a_link_stays_one_and_the_file_that_it_leads_to_is_set_aside() {
+    let folder = TempDir::new().unwrap();
+    let (real, link) = (folder.path().join("real"), folder.path().join("link"));
+    for path in [&real, &link] {
+        fs::create_dir(path).unwrap();
+    }
+    let file = link.join("a.jsonl");
+    std::os::unix::fs::symlink(real.join("b.jsonl"), &file).unwrap();
+    let mut settings = settings(&file);
+    settings.rotation.daily = true;
+    let audit = Audit::open(&settings, now(), Arc::default()).unwrap();
+    record_at(&audit, "2026-11-25T12:00:00Z", "alice");
+    drop(audit);
+    assert!(fs::symlink_metadata(&file).unwrap().is_symlink());
+    assert_eq!(decisions(&file).len(), 1);
+    assert!(real.join("b.jsonl-20261124.054000").exists());
+}
+
+#[test]
+fn a_file_that_cannot_be_set_aside_goes_on_and_is_reported_once() {
+    let folder = TempDir::new().unwrap();
+    // Its own name leaves no room for the time.
+    let mut settings = settings(&folder.path().join("a".repeat(250)));
+    settings.rotation.daily = true;
+    let log = Arc::new(Log::default());
+    let audit = Audit::open(&settings, now(), Arc::clone(&log)).unwrap();
+    record_at(&audit, "2026-11-25T12:00:00Z", "alice");
+    record_at(&audit, "2026-11-26T12:00:00Z", "bob");
+    drop(audit);
+    let messages = log.drain();
+    assert_eq!(decisions(&settings.file).len(), 2);
+    // On the second day it is tried again.
+    assert_eq!(messages.len(), 2, "{messages:?}");
+    assert!(
+        messages[0].text.contains("cannot be renamed"),
+        "{messages:?}"
+    );
+}
+
+#[test]
+fn a_file_emptied_by_copytruncate_goes_on_without_a_hole() {
+    let folder = TempDir::new().unwrap();
+    let settings = settings(&folder.path().join("a.jsonl"));
+    let audit = Audit::open(&settings, now(), Arc::default()).unwrap();
+    fs::write(&settings.file, "").unwrap();
+    record_at(&audit, "2026-11-24T05:40:01Z", "alice");
+    drop(audit);
+    assert_eq!(targets(folder.path())[0].1, ["alice"]);
+}
+
+#[test]
+fn a_line_cut_off_by_a_crash_does_not_swallow_the_next() {
+    let folder = TempDir::new().unwrap();
+    let settings = settings(&folder.path().join("a.jsonl"));
+    fs::write(&settings.file, "{\"type\":\"deci").unwrap();
+    let audit = Audit::open(&settings, now(), Arc::default()).unwrap();
+    record_at(&audit, "2026-11-24T05:40:01Z", "alice");
+    drop(audit);
+    let text = fs::read_to_string(&settings.file).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines.len(), 3, "{text}");
+    assert_eq!(lines[0], "{\"type\":\"deci");
+    assert!(
+        lines[1].contains("\"start\"") && lines[2].contains("alice"),
+        "{text}"
+    );
 }

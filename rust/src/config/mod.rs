@@ -8,7 +8,8 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::admin::Admins;
-use crate::audit::{self, OnFailure};
+use crate::audit::{self, OnFailure, Rotation};
+use crate::data_size;
 use crate::duration;
 use crate::name::Folding;
 use crate::pattern::Pattern;
@@ -24,6 +25,9 @@ pub use property::{AUDIT_FILE, ENDPOINT, GROUP_FILE, POLICY_FILE, USER_MAPPING_F
 
 /// Where decisions are recorded unless the operator says otherwise.
 const DEFAULT_AUDIT_FILE: &str = "var/log/impersonation-audit.jsonl";
+
+const DEFAULT_AUDIT_SIZE: u64 = 100 * 1024 * 1024;
+const DEFAULT_AUDIT_HISTORY: usize = 30;
 
 /// Something wrong with one property.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -258,6 +262,11 @@ impl<'p> Reader<'p> {
             property::AUDIT_ON_FAILURE,
             [("deny", OnFailure::Deny), ("warn", OnFailure::Warn)],
         );
+        let rotation = Rotation {
+            size: self.data_size(property::AUDIT_ROTATE_SIZE, DEFAULT_AUDIT_SIZE),
+            daily: self.boolean(property::AUDIT_ROTATE_DAILY, true),
+            keep: self.count(property::AUDIT_MAX_HISTORY, DEFAULT_AUDIT_HISTORY),
+        };
         let file = self
             .get(property::AUDIT_FILE)
             .unwrap_or(DEFAULT_AUDIT_FILE)
@@ -265,6 +274,31 @@ impl<'p> Reader<'p> {
         (!file.is_empty()).then(|| audit::Settings {
             file: PathBuf::from(file),
             on_failure,
+            rotation,
+        })
+    }
+
+    fn data_size(&mut self, name: &str, default: u64) -> u64 {
+        match self.get(name).map(data_size::parse) {
+            None => default,
+            Some(Ok(size)) => size,
+            Some(Err(text)) => {
+                self.problem(name, text);
+                default
+            }
+        }
+    }
+
+    fn count(&mut self, name: &str, default: usize) -> usize {
+        let Some(text) = self.get(name) else {
+            return default;
+        };
+        text.trim().parse().unwrap_or_else(|_| {
+            self.problem(
+                name,
+                format!("is \"{text}\"; write a number, such as {default}"),
+            );
+            default
         })
     }
 }
@@ -310,6 +344,12 @@ mod tests {
         let audit = config.audit.unwrap();
         assert_eq!(audit.file, PathBuf::from(DEFAULT_AUDIT_FILE));
         assert_eq!(audit.on_failure, OnFailure::Deny);
+        let rotation = Rotation {
+            size: 104_857_600,
+            daily: true,
+            keep: 30,
+        };
+        assert_eq!(audit.rotation, rotation);
         assert_eq!(config.warnings, Vec::<String>::new());
     }
 
@@ -345,6 +385,22 @@ mod tests {
         assert_eq!(watch.path, PathBuf::from("other.json"));
         assert_eq!(watch.refresh, Duration::from_secs(5));
         assert_eq!(watch.max_stale, Duration::ZERO);
+    }
+
+    #[test]
+    fn the_audits_rotation_is_heard() {
+        let (config, problems) = read(&[
+            ("immuta.impersonation.audit.rotate-size", "0B"),
+            ("immuta.impersonation.audit.rotate-daily", "false"),
+            ("immuta.impersonation.audit.max-history", " 0 "),
+        ]);
+        assert_eq!(problems, Vec::<String>::new());
+        let rotation = Rotation {
+            size: 0,
+            daily: false,
+            keep: 0,
+        };
+        assert_eq!(config.audit.unwrap().rotation, rotation);
     }
 
     #[test]
@@ -388,6 +444,16 @@ mod tests {
                 "immuta.impersonation.audit.on-failure",
                 "ignore",
                 "deny or warn",
+            ),
+            (
+                "immuta.impersonation.audit.rotate-size",
+                "100",
+                "a number and a unit",
+            ),
+            (
+                "immuta.impersonation.audit.max-history",
+                "-1",
+                "write a number",
             ),
             ("immuta.apikey", "k", "only with immuta.endpoint"),
             ("immuta.apikey-file", "k", "only with immuta.endpoint"),
