@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::admin::Admins;
-use crate::audit::{Audit, NamesInSource};
+use crate::audit::{Audit, EndedQuery, NamesInSource};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{AUDIT_FILE, Config, ConfigError, Problem, Properties};
 use crate::log::{Level, Log};
@@ -235,23 +235,28 @@ impl Engine {
         let Some(audit) = &self.audit else {
             return reason;
         };
-        let names = self.names_in(view, request);
+        let names = self.names_in(view, &request.impersonator, &request.target);
         audit.record(self.clock.now(), request, names, reason)
     }
 
     /// The names by which the permission source knows the two users.
     pub fn names_in_source(&self, request: &Request<'_>) -> NamesInSource {
-        self.names_in(&self.source.view(), request)
+        self.names_in(&self.source.view(), &request.impersonator, &request.target)
     }
 
-    fn names_in(&self, view: &View<'_>, request: &Request<'_>) -> NamesInSource {
+    fn names_in(
+        &self,
+        view: &View<'_>,
+        impersonator: &Name<'_>,
+        target: &Name<'_>,
+    ) -> NamesInSource {
         let mapped = |name| match self.mapped(view, name) {
             Some(Mapped::To(name)) => Some(name),
             _ => None,
         };
         NamesInSource {
-            impersonator: mapped(&request.impersonator),
-            target: mapped(&request.target),
+            impersonator: mapped(impersonator),
+            target: mapped(target),
         }
     }
 
@@ -365,5 +370,17 @@ impl Engine {
     /// say while it closes.
     pub fn log(&self) -> Arc<Log> {
         Arc::clone(&self.log)
+    }
+
+    /// Records a query that ran under impersonation and has ended.
+    pub fn record_query(&self, query: EndedQuery) {
+        if let Some(audit) = &self.audit {
+            let names = self.names_in(
+                &self.source.view(),
+                &query.impersonator.as_str().into(),
+                &query.target.as_str().into(),
+            );
+            audit.record_query(self.clock.now(), query, names);
+        }
     }
 }

@@ -48,8 +48,8 @@ enum BoundaryError {
     Expression(#[from] ExpressionError),
     #[error("the argument is null")]
     Null,
-    #[error("the request has {0} bytes; {max} are the most", max = wire::MAX_REQUEST)]
-    TooLarge(usize),
+    #[error("the request has {0} bytes; {1} are the most")]
+    TooLarge(usize, usize),
     #[error("{0}")]
     Jni(#[from] jni::errors::Error),
 }
@@ -61,7 +61,7 @@ impl BoundaryError {
             BoundaryError::Configuration(_) => 1,
             BoundaryError::Closed => 2,
             BoundaryError::Request(_) | BoundaryError::Expression(_) | BoundaryError::Null => 3,
-            BoundaryError::TooLarge(_) => 4,
+            BoundaryError::TooLarge(..) => 4,
             BoundaryError::Jni(_) => INTERNAL,
         }
     }
@@ -128,6 +128,13 @@ fn close(handle: jlong) -> Result<(), BoundaryError> {
     Ok(())
 }
 
+fn record_query(handle: jlong, query: &[u8]) -> Result<(), BoundaryError> {
+    let engine = place(handle)?.engine.load();
+    let engine = engine.as_ref().ok_or(BoundaryError::Closed)?;
+    engine.record_query(wire::read_ended_query(query)?);
+    Ok(())
+}
+
 /// Copies a Java array and hands the bytes on.
 fn with_bytes<'local, T>(
     env: &mut Env<'local>,
@@ -140,7 +147,7 @@ fn with_bytes<'local, T>(
     }
     let length = array.len(env)?;
     if length > limit {
-        return Err(BoundaryError::TooLarge(length));
+        return Err(BoundaryError::TooLarge(length, limit));
     }
     let mut small = [0 as jbyte; SMALL];
     let mut large = Vec::new();
@@ -331,6 +338,23 @@ pub extern "system" fn Java_dev_impersonation_engine_Natives_close<'local>(
 ) {
     env.with_env(|_| close(handle))
         .resolve::<ThrowEngineException>();
+}
+
+/// `void recordQuery(long handle, byte[] query)`
+// SAFETY: the name is that of a method of our own class, so nothing else has it.
+#[unsafe(no_mangle)]
+pub extern "system" fn Java_dev_impersonation_engine_Natives_recordQuery<'local>(
+    mut env: EnvUnowned<'local>,
+    _class: JClass<'local>,
+    handle: jlong,
+    query: JByteArray<'local>,
+) {
+    env.with_env(|env| {
+        with_bytes(env, &query, wire::MAX_ENDED_QUERY, |_, bytes| {
+            record_query(handle, bytes)
+        })
+    })
+    .resolve::<ThrowEngineException>();
 }
 
 /// `void panic(int kind)` of the test class `BoundaryProbe`

@@ -7,19 +7,26 @@
 //! | --- | --- |
 //! | request | path (8 bits), flags (8 bits; bit 0: chained), impersonator, target, 0 or 1 and the principal, 0 or 1 and the query id, number of groups (32 bits), groups |
 //! | expression | expression, user, number of groups (32 bits), groups |
+//! | ended query | path (8 bits), code (32 bits) of the reason, when that was decided (64 bits), impersonator, target, 0 or 1 and the principal, query id, state, 0 or 1 and the error, start (64 bits), elapsed (64 bits), 0 or 1 and the source, 0 or 1 and the client's address, number (32 bits) of tags, tags, number of catalogs, catalogs, number of tables, tables, rows and bytes (64 bits each) read, given and written, 0 or 1 and the text; times in microseconds since 1970 |
 //! | properties | number (32 bits), then key and value of each |
 //! | reasons | number (32 bits), then code (32 bits), reason and sentence of each |
 //! | bound | code (32 bits) of the reason, number (32 bits) of the target's groups, groups |
 //! | messages | number (32 bits), then level (8 bits) and text of each |
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
+use jiff::Timestamp;
 use thiserror::Error;
 
+use crate::audit::{Amount, EndedQuery};
 use crate::engine::{Bound, Path, Request};
 use crate::log::Message;
 use crate::name::Name;
 use crate::reason::Reason;
+
+/// The largest ended query, in bytes: some have thousands of tables.
+pub const MAX_ENDED_QUERY: usize = 16 * MAX_REQUEST;
 
 /// The largest request, in bytes.
 pub const MAX_REQUEST: usize = 1024 * 1024;
@@ -83,11 +90,55 @@ impl<'a> Reader<'a> {
         }
     }
 
+    fn long(&mut self) -> Result<u64, WireError> {
+        let bytes = self.take(8)?;
+        Ok(bytes
+            .iter()
+            .fold(0, |number, byte| number << 8 | u64::from(*byte)))
+    }
+
+    fn time(&mut self, field: &'static str) -> Result<Timestamp, WireError> {
+        let micros = self.long()?.cast_signed();
+        Timestamp::from_microsecond(micros).map_err(|_| WireError::UnknownValue(field))
+    }
+
+    fn amount(&mut self) -> Result<Amount, WireError> {
+        Ok(Amount {
+            rows: self.long()?,
+            bytes: self.long()?,
+        })
+    }
+
+    fn owned(&mut self) -> Result<String, WireError> {
+        Ok(String::from_utf8_lossy(self.string()?).into_owned())
+    }
+
+    fn optional_owned(&mut self, field: &'static str) -> Result<Option<String>, WireError> {
+        let text = self.optional_string(field)?;
+        Ok(text.map(|text| String::from_utf8_lossy(text).into_owned()))
+    }
+
+    fn all_owned(&mut self) -> Result<Vec<String>, WireError> {
+        let mut texts = Vec::new();
+        for _ in 0..self.number()? {
+            texts.push(self.owned()?);
+        }
+        Ok(texts)
+    }
+
     fn end(self) -> Result<(), WireError> {
         match self.rest.len() {
             0 => Ok(()),
             left => Err(WireError::LeftOver(left)),
         }
+    }
+}
+
+fn read_path(reader: &mut Reader<'_>) -> Result<Path, WireError> {
+    match reader.byte()? {
+        0 => Ok(Path::Native),
+        1 => Ok(Path::Property),
+        _ => Err(WireError::UnknownValue("path")),
     }
 }
 
@@ -98,11 +149,7 @@ impl<'a> Reader<'a> {
 /// The bytes are not a request. Names that are not UTF-8 are no error here; they are never valid.
 pub fn read_request(bytes: &[u8]) -> Result<Request<'_>, WireError> {
     let mut reader = Reader { rest: bytes };
-    let path = match reader.byte()? {
-        0 => Path::Native,
-        1 => Path::Property,
-        _ => return Err(WireError::UnknownValue("path")),
-    };
+    let path = read_path(&mut reader)?;
     let flags = reader.byte()?;
     if flags & !CHAINED != 0 {
         return Err(WireError::UnknownValue("flags"));
@@ -171,6 +218,42 @@ pub fn read_expression(bytes: &[u8]) -> Result<Expression<'_>, WireError> {
     }
     reader.end()?;
     Ok(Expression { text, user, groups })
+}
+
+/// Unpacks a query that has ended.
+///
+/// # Errors
+///
+/// The bytes are not an ended query. Texts that are not UTF-8 are recorded in part.
+pub fn read_ended_query(bytes: &[u8]) -> Result<EndedQuery, WireError> {
+    let mut reader = Reader { rest: bytes };
+    let query = EndedQuery {
+        path: read_path(&mut reader)?,
+        reason: u8::try_from(reader.number()?)
+            .ok()
+            .and_then(Reason::from_code)
+            .ok_or(WireError::UnknownValue("reason"))?,
+        decided: reader.time("decided")?,
+        impersonator: reader.owned()?,
+        target: reader.owned()?,
+        principal: reader.optional_owned("principal")?,
+        query_id: reader.owned()?,
+        state: reader.owned()?,
+        error: reader.optional_owned("error")?,
+        start: reader.time("start")?,
+        elapsed: Duration::from_micros(reader.long()?),
+        source: reader.optional_owned("source")?,
+        client_address: reader.optional_owned("client address")?,
+        client_tags: reader.all_owned()?,
+        catalogs: reader.all_owned()?,
+        tables: reader.all_owned()?,
+        input: reader.amount()?,
+        output: reader.amount()?,
+        written: reader.amount()?,
+        text: reader.optional_owned("text")?,
+    };
+    reader.end()?;
+    Ok(query)
 }
 
 #[derive(Default)]
@@ -298,6 +381,7 @@ mod tests {
             let _ = read_request(&bytes);
             let _ = read_properties(&bytes);
             let _ = read_expression(&bytes);
+            let _ = read_ended_query(&bytes);
         }
 
         #[test]
@@ -388,5 +472,90 @@ mod tests {
         let request = read_request(&bytes).unwrap();
         assert!(request.impersonator.is_valid());
         assert!(!request.target.is_valid());
+    }
+
+    fn ended_query() -> EndedQuery {
+        EndedQuery {
+            path: Path::Property,
+            reason: Reason::AdminUser,
+            decided: "1969-12-31T23:59:59.999999Z".parse().unwrap(),
+            impersonator: "svc".to_owned(),
+            target: "zoë".to_owned(),
+            principal: None,
+            query_id: "20261124_054000_00007_abcde".to_owned(),
+            state: "FAILED".to_owned(),
+            error: Some("DIVISION_BY_ZERO".to_owned()),
+            start: "2026-11-24T05:40:00.123456Z".parse().unwrap(),
+            elapsed: Duration::from_micros(u64::MAX),
+            source: Some("superset".to_owned()),
+            client_address: None,
+            client_tags: vec!["a".to_owned(), String::new()],
+            catalogs: vec!["tpch".to_owned()],
+            tables: vec!["tpch.tiny.region".to_owned()],
+            input: Amount { rows: 1, bytes: 2 },
+            output: Amount { rows: 3, bytes: 4 },
+            written: Amount {
+                rows: u64::MAX,
+                bytes: 0,
+            },
+            text: Some("SELECT 1".to_owned()),
+        }
+    }
+
+    fn write_ended_query(query: &EndedQuery) -> Vec<u8> {
+        let mut writer = Writer::default();
+        let long = |writer: &mut Writer, number: u64| {
+            writer.bytes.extend_from_slice(&number.to_be_bytes());
+        };
+        let time = |time: Timestamp| time.as_microsecond().cast_unsigned();
+        writer.bytes.push(1);
+        writer.number(query.reason.code().into());
+        long(&mut writer, time(query.decided));
+        writer.string(&query.impersonator);
+        writer.string(&query.target);
+        writer.optional_string(query.principal.as_deref());
+        writer.string(&query.query_id);
+        writer.string(&query.state);
+        writer.optional_string(query.error.as_deref());
+        long(&mut writer, time(query.start));
+        long(&mut writer, query.elapsed.as_micros().try_into().unwrap());
+        writer.optional_string(query.source.as_deref());
+        writer.optional_string(query.client_address.as_deref());
+        for texts in [&query.client_tags, &query.catalogs, &query.tables] {
+            writer.number(texts.len());
+            texts.iter().for_each(|text| writer.string(text));
+        }
+        for amount in [query.input, query.output, query.written] {
+            long(&mut writer, amount.rows);
+            long(&mut writer, amount.bytes);
+        }
+        writer.optional_string(query.text.as_deref());
+        writer.bytes
+    }
+
+    #[test]
+    fn an_ended_query_comes_back_as_it_went() {
+        let query = ended_query();
+        assert_eq!(read_ended_query(&write_ended_query(&query)), Ok(query));
+    }
+
+    #[test]
+    fn bytes_that_are_no_ended_query_are_refused() {
+        let bytes = write_ended_query(&ended_query());
+        for end in 0..bytes.len() {
+            let result = read_ended_query(&bytes[..end]);
+            assert_eq!(result, Err(WireError::Truncated), "{end}");
+        }
+        let mut longer = bytes.clone();
+        longer.push(0);
+        assert_eq!(read_ended_query(&longer), Err(WireError::LeftOver(1)));
+        for (index, value, field) in [(0, 2, "path"), (4, 99, "reason"), (5, 0x7f, "decided")] {
+            let mut wrong = bytes.clone();
+            wrong[index] = value;
+            assert_eq!(
+                read_ended_query(&wrong),
+                Err(WireError::UnknownValue(field))
+            );
+        }
     }
 }

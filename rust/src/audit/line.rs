@@ -3,14 +3,38 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::NamesInSource;
 use super::text::{escape_controls, shortened};
+use super::{EndedQuery, NamesInSource};
 use crate::VERSION;
 use crate::engine::{Path, Request};
 use crate::reason::Reason;
 
-/// A decision on its way to the file.
-pub(super) struct Record {
+/// Of `docs/audit.schema.json`. A change that a reader of the lines could stumble over takes the next number.
+const SCHEMA_VERSION: u32 = 1;
+
+/// What is on its way to the file.
+pub(super) enum Record {
+    Decision(Decision),
+    Query(Box<Query>),
+}
+
+impl Record {
+    pub(super) fn time(&self) -> Timestamp {
+        match self {
+            Record::Decision(decision) => decision.time,
+            Record::Query(query) => query.time,
+        }
+    }
+
+    pub(super) fn line(&self) -> Line<'_> {
+        match self {
+            Record::Decision(decision) => decision.line(),
+            Record::Query(query) => query.line(),
+        }
+    }
+}
+
+pub(super) struct Decision {
     time: Timestamp,
     reason: Reason,
     impersonator: String,
@@ -21,14 +45,14 @@ pub(super) struct Record {
     query_id: Option<String>,
 }
 
-impl Record {
+impl Decision {
     pub(super) fn new(
         time: Timestamp,
         request: &Request<'_>,
         names_in_source: NamesInSource,
         reason: Reason,
     ) -> Self {
-        Record {
+        Decision {
             time,
             reason,
             impersonator: shortened(request.impersonator.as_str()),
@@ -43,12 +67,9 @@ impl Record {
         }
     }
 
-    pub(super) fn time(&self) -> Timestamp {
-        self.time
-    }
-
-    pub(super) fn line(&self) -> Line<'_> {
+    fn line(&self) -> Line<'_> {
         Line::Decision {
+            schema_version: SCHEMA_VERSION,
             time: time_text(self.time),
             decision: self.reason.decision(),
             reason: self.reason.as_str(),
@@ -64,6 +85,51 @@ impl Record {
     }
 }
 
+pub(super) struct Query {
+    pub(super) time: Timestamp,
+    pub(super) names_in_source: NamesInSource,
+    pub(super) query: EndedQuery,
+}
+
+impl Query {
+    fn line(&self) -> Line<'_> {
+        let query = &self.query;
+        Line::Query(Box::new(QueryLine {
+            schema_version: SCHEMA_VERSION,
+            time: time_text(self.time),
+            query_id: &query.query_id,
+            state: &query.state,
+            success: query.error.is_none(),
+            error_code: query.error.as_deref(),
+            start: time_text(query.start),
+            elapsed_millis: query.elapsed.as_millis(),
+            impersonator: &query.impersonator,
+            target: &query.target,
+            mapped_impersonator: self.names_in_source.impersonator.as_deref(),
+            mapped_target: self.names_in_source.target.as_deref(),
+            principal: query.principal.as_deref(),
+            path: query.path.as_str(),
+            reason: query.reason.as_str(),
+            decided_at: time_text(query.decided),
+            user_id: &query.target,
+            impersonation_user: &query.impersonator,
+            source: query.source.as_deref(),
+            client_address: query.client_address.as_deref(),
+            client_tags: &query.client_tags,
+            catalogs: &query.catalogs,
+            tables: &query.tables,
+            input_rows: query.input.rows,
+            input_bytes: query.input.bytes,
+            output_rows: query.output.rows,
+            output_bytes: query.output.bytes,
+            written_rows: query.written.rows,
+            written_bytes: query.written.bytes,
+            query_text: query.text.as_deref(),
+            engine_version: VERSION,
+        }))
+    }
+}
+
 #[derive(Serialize)]
 #[serde(
     tag = "type",
@@ -72,10 +138,12 @@ impl Record {
 )]
 pub(super) enum Line<'a> {
     Start {
+        schema_version: u32,
         time: String,
         engine_version: &'a str,
     },
     Decision {
+        schema_version: u32,
         time: String,
         decision: &'a str,
         reason: &'a str,
@@ -91,11 +159,53 @@ pub(super) enum Line<'a> {
         query_id: Option<&'a str>,
         engine_version: &'a str,
     },
+    Query(Box<QueryLine<'a>>),
+}
+
+/// Immuta's own record calls the two users `userId` and `impersonationUser`, so both are there.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct QueryLine<'a> {
+    schema_version: u32,
+    time: String,
+    query_id: &'a str,
+    state: &'a str,
+    success: bool,
+    error_code: Option<&'a str>,
+    start: String,
+    elapsed_millis: u128,
+    impersonator: &'a str,
+    target: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mapped_impersonator: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mapped_target: Option<&'a str>,
+    principal: Option<&'a str>,
+    path: &'a str,
+    reason: &'a str,
+    decided_at: String,
+    user_id: &'a str,
+    impersonation_user: &'a str,
+    source: Option<&'a str>,
+    client_address: Option<&'a str>,
+    client_tags: &'a [String],
+    catalogs: &'a [String],
+    tables: &'a [String],
+    input_rows: u64,
+    input_bytes: u64,
+    output_rows: u64,
+    output_bytes: u64,
+    written_rows: u64,
+    written_bytes: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    query_text: Option<&'a str>,
+    engine_version: &'a str,
 }
 
 impl Line<'_> {
     pub(super) fn start(time: Timestamp) -> Self {
         Line::Start {
+            schema_version: SCHEMA_VERSION,
             time: time_text(time),
             engine_version: VERSION,
         }

@@ -1,6 +1,6 @@
-//! The audit file: a JSON line for each decision.
+//! The audit file: a JSON line for each decision, and for each query that ran under impersonation.
 //!
-//! Decisions are handed to a writer thread through a bounded queue that blocks rather than drops. A
+//! Both are handed to a writer thread through a bounded queue that blocks rather than drops. A
 //! line that cannot be written stays in memory and is tried again until it can; meanwhile, unless the
 //! operator chose otherwise, nobody is let in.
 
@@ -18,6 +18,7 @@ use crate::log::Log;
 use crate::reason::Reason;
 
 mod line;
+mod query;
 mod rotation;
 mod settings;
 #[cfg(test)]
@@ -25,13 +26,14 @@ mod tests;
 mod text;
 mod writer;
 
+pub use query::{Amount, EndedQuery};
 pub use rotation::Rotation;
 pub use settings::{OnFailure, Settings};
 
-use line::{Line, Record};
+use line::{Decision, Line, Query, Record};
 use writer::Writer;
 
-/// Decisions that may wait for the writer.
+/// Lines that may wait for the writer.
 const QUEUE: usize = 10_000;
 /// How often a blocked caller looks whether the file has begun to fail.
 const LOOK: Duration = Duration::from_millis(50);
@@ -55,6 +57,7 @@ struct Health {
 /// The audit file and the thread that writes it. Dropping it writes what waits.
 pub struct Audit {
     on_failure: OnFailure,
+    query_text: bool,
     health: Arc<Health>,
     queue: Option<Sender<Record>>,
     stop: Option<Sender<()>>,
@@ -81,6 +84,7 @@ impl Audit {
             .spawn(move || writer.run())?;
         Ok(Audit {
             on_failure: settings.on_failure,
+            query_text: settings.query_text,
             health,
             queue: Some(queue),
             stop: Some(stop),
@@ -101,18 +105,45 @@ impl Audit {
         if self.failing() {
             reason = self.unrecorded(reason);
         }
-        let mut record = Record::new(now, request, names_in_source, reason);
+        let decision = Decision::new(now, request, names_in_source, reason);
+        if self.hand_over(Record::Decision(decision)) {
+            reason
+        } else {
+            self.unrecorded(reason)
+        }
+    }
+
+    /// Records a query that has ended, so that nothing can be denied any more. Blocks as [`Audit::record`]
+    /// does.
+    pub fn record_query(
+        &self,
+        now: Timestamp,
+        mut query: EndedQuery,
+        names_in_source: NamesInSource,
+    ) {
+        if !self.query_text {
+            query.text = None;
+        }
+        self.hand_over(Record::Query(Box::new(Query {
+            time: now,
+            names_in_source,
+            query,
+        })));
+    }
+
+    /// Whether the writer has it now.
+    fn hand_over(&self, mut record: Record) -> bool {
         let Some(queue) = &self.queue else {
-            return self.unrecorded(reason);
+            return false;
         };
         loop {
             let wait = if self.failing() { Duration::ZERO } else { LOOK };
             match queue.send_timeout(record, wait) {
-                Ok(()) => return reason,
+                Ok(()) => return true,
                 Err(SendTimeoutError::Timeout(waiting)) if !self.failing() => record = waiting,
                 Err(_) => {
                     self.health.lost.fetch_add(1, Ordering::Relaxed);
-                    return self.unrecorded(reason);
+                    return false;
                 }
             }
         }

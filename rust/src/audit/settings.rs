@@ -20,6 +20,8 @@ pub struct Settings {
     pub file: PathBuf,
     /// What becomes of a decision that cannot be recorded.
     pub on_failure: OnFailure,
+    /// Whether the texts of queries are recorded.
+    pub query_text: bool,
     /// When a file is set aside, and how many are kept.
     pub rotation: Rotation,
 }

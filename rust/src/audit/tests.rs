@@ -1,5 +1,6 @@
 use std::fs;
 use std::path::Path as FilePath;
+use std::sync::OnceLock;
 use std::time::SystemTime;
 
 use serde_json::Value;
@@ -14,6 +15,7 @@ fn settings(file: &FilePath) -> Settings {
     Settings {
         file: file.to_owned(),
         on_failure: OnFailure::Deny,
+        query_text: false,
         rotation: Rotation {
             size: 0,
             daily: false,
@@ -30,13 +32,42 @@ fn record(audit: &Audit, now: Timestamp, request: &Request<'_>, reason: Reason) 
     audit.record(now, request, NamesInSource::default(), reason)
 }
 
-fn decisions(file: &FilePath) -> Vec<Value> {
-    fs::read_to_string(file)
+/// The lines of this type. Every line of the file is checked against the schema.
+fn lines_of(file: &FilePath, kind: &str) -> Vec<Value> {
+    let lines: Vec<Value> = fs::read_to_string(file)
         .unwrap()
         .lines()
-        .map(|line| serde_json::from_str::<Value>(line).unwrap())
-        .filter(|line| line["type"] == "decision")
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    for line in &lines {
+        check(line).unwrap();
+    }
+    lines
+        .into_iter()
+        .filter(|line| line["type"] == kind)
         .collect()
+}
+
+fn decisions(file: &FilePath) -> Vec<Value> {
+    lines_of(file, "decision")
+}
+
+fn schema() -> Value {
+    serde_json::from_str(include_str!("../../../docs/audit.schema.json")).unwrap()
+}
+
+fn check(line: &Value) -> Result<(), String> {
+    static COMPILED: OnceLock<(boon::Schemas, boon::SchemaIndex)> = OnceLock::new();
+    let (schemas, index) = COMPILED.get_or_init(|| {
+        let (mut schemas, mut compiler) = (boon::Schemas::new(), boon::Compiler::new());
+        compiler.enable_format_assertions();
+        let place = "file:///audit.schema.json";
+        compiler.add_resource(place, schema()).unwrap();
+        let index = compiler.compile(place, &mut schemas).unwrap();
+        (schemas, index)
+    });
+    let result = schemas.validate(line, *index);
+    result.map_err(|error| format!("{line}: {error}"))
 }
 
 #[test]
@@ -59,11 +90,11 @@ fn allow_and_deny_leave_a_line_with_every_field() {
     assert_eq!(
         decisions(&file),
         [
-            serde_json::json!({"type": "decision", "time": "2026-11-24T05:40:00.123456Z",
+            serde_json::json!({"type": "decision", "schemaVersion": 1, "time": "2026-11-24T05:40:00.123456Z",
                 "decision": "allow", "reason": "permission", "impersonator": "svc",
                 "target": "alice", "principal": "svc@REALM", "path": "native",
                 "engineVersion": VERSION}),
-            serde_json::json!({"type": "decision", "time": "2026-11-24T05:40:00.123456Z",
+            serde_json::json!({"type": "decision", "schemaVersion": 1, "time": "2026-11-24T05:40:00.123456Z",
                 "decision": "deny", "reason": "no-permission", "impersonator": "eve",
                 "target": "bob", "principal": null, "path": "native",
                 "engineVersion": VERSION}),
@@ -513,4 +544,151 @@ fn a_line_cut_off_by_a_crash_does_not_swallow_the_next() {
         lines[1].contains("\"start\"") && lines[2].contains("alice"),
         "{text}"
     );
+}
+
+fn ended_query() -> EndedQuery {
+    EndedQuery {
+        path: Path::Native,
+        reason: Reason::Permission,
+        decided: now(),
+        impersonator: "svc".to_owned(),
+        target: "alice".to_owned(),
+        principal: Some("svc@REALM".to_owned()),
+        query_id: "20261124_054000_00007_abcde".to_owned(),
+        state: "FINISHED".to_owned(),
+        error: None,
+        start: now(),
+        elapsed: Duration::from_micros(1_234_567),
+        source: Some("superset\u{9b}".to_owned()),
+        client_address: Some("127.0.0.1".to_owned()),
+        client_tags: vec!["nightly".to_owned()],
+        catalogs: vec!["tpch".to_owned()],
+        tables: vec!["tpch.tiny.nation".to_owned(), "tpch.tiny.region".to_owned()],
+        input: Amount {
+            rows: 30,
+            bytes: 300,
+        },
+        output: Amount { rows: 5, bytes: 50 },
+        written: Amount::default(),
+        text: Some("SELECT 'secret'".to_owned()),
+    }
+}
+
+fn record_query(query_text: bool, query: EndedQuery) -> Value {
+    let folder = TempDir::new().unwrap();
+    let settings = Settings {
+        query_text,
+        ..settings(&folder.path().join("audit.jsonl"))
+    };
+    let audit = Audit::open(&settings, now(), Arc::default()).unwrap();
+    let names = NamesInSource {
+        impersonator: None,
+        target: Some("alice@corp.example".to_owned()),
+    };
+    audit.record_query(now(), query, names);
+    drop(audit);
+    lines_of(&settings.file, "query").remove(0)
+}
+
+#[test]
+fn a_query_leaves_a_line_with_every_field() {
+    let time = "2026-11-24T05:40:00.123456Z";
+    assert_eq!(
+        record_query(true, ended_query()),
+        serde_json::json!({"type": "query", "schemaVersion": 1, "time": time,
+            "queryId": "20261124_054000_00007_abcde", "state": "FINISHED", "success": true,
+            "errorCode": null, "start": time, "elapsedMillis": 1234, "impersonator": "svc",
+            "target": "alice", "mappedTarget": "alice@corp.example", "principal": "svc@REALM",
+            "path": "native", "reason": "permission", "decidedAt": time, "userId": "alice",
+            "impersonationUser": "svc", "source": "superset\u{9b}", "clientAddress": "127.0.0.1",
+            "clientTags": ["nightly"], "catalogs": ["tpch"],
+            "tables": ["tpch.tiny.nation", "tpch.tiny.region"], "inputRows": 30,
+            "inputBytes": 300, "outputRows": 5, "outputBytes": 50, "writtenRows": 0,
+            "writtenBytes": 0, "queryText": "SELECT 'secret'", "engineVersion": VERSION})
+    );
+}
+
+#[test]
+fn a_querys_text_is_left_out_unless_it_is_wanted() {
+    let line = record_query(false, ended_query());
+    assert!(!line.to_string().contains("secret"), "{line}");
+}
+
+#[test]
+fn a_query_that_failed_is_no_success_and_names_the_error() {
+    let line = record_query(
+        false,
+        EndedQuery {
+            state: "FAILED".to_owned(),
+            error: Some("DIVISION_BY_ZERO".to_owned()),
+            source: None,
+            ..ended_query()
+        },
+    );
+    assert_eq!(line["success"], false);
+    assert_eq!(line["errorCode"], "DIVISION_BY_ZERO");
+    assert_eq!(line["source"], Value::Null);
+}
+
+#[test]
+fn a_query_on_a_full_disk_waits_and_does_not_block() {
+    let audit = Audit::open(&settings(FilePath::new("/dev/full")), now(), Arc::default()).unwrap();
+    for _ in 0..QUEUE + 10 {
+        audit.record_query(now(), ended_query(), NamesInSource::default());
+    }
+    assert!(audit.health.lost.load(Ordering::Relaxed) >= 10);
+}
+
+#[test]
+fn the_schema_knows_every_reason_and_nothing_else() {
+    let schema = schema();
+    let reasons = |place: &str| -> Vec<String> {
+        let mut reasons: Vec<String> =
+            serde_json::from_value(schema["$defs"].pointer(place).unwrap().clone()).unwrap();
+        reasons.sort_unstable();
+        reasons
+    };
+    let all = |choose: fn(&Reason) -> bool| {
+        let chosen = Reason::ALL.into_iter().filter(choose);
+        let mut words: Vec<String> = chosen.map(|reason| reason.to_string()).collect();
+        words.sort_unstable();
+        words
+    };
+    assert_eq!(reasons("/decision/properties/reason/enum"), all(|_| true));
+    assert_eq!(
+        reasons("/decision/then/properties/reason/enum"),
+        all(|reason| reason.is_allow())
+    );
+    assert_eq!(
+        reasons("/decision/else/properties/reason/enum"),
+        all(|reason| !reason.is_allow())
+    );
+    assert_eq!(
+        reasons("/query/properties/reason/enum"),
+        all(|reason| reason.is_allow() && *reason != Reason::SelfTarget)
+    );
+}
+
+#[test]
+fn the_schema_refuses_lines_that_are_wrong() {
+    let line = record_query(true, ended_query());
+    check(&line).unwrap();
+    for (field, value) in [
+        ("type", "other".into()),
+        ("schemaVersion", 2.into()),
+        ("time", "yesterday".into()),
+        ("decidedAt", Value::Null),
+        ("reason", "no-permission".into()),
+        ("errorCode", "SYNTAX_ERROR".into()),
+        ("inputRows", (-1).into()),
+        ("tables", "tpch.tiny.region".into()),
+        ("password", "x".into()),
+    ] {
+        let mut wrong = line.clone();
+        wrong[field] = value;
+        assert!(check(&wrong).is_err(), "{wrong}");
+    }
+    let mut short = line;
+    short.as_object_mut().unwrap().remove("userId");
+    assert!(check(&short).is_err());
 }

@@ -145,7 +145,7 @@ impl Writer {
                     self.log.push(
                         Level::Warning,
                         format!(
-                            "audit file {} can be written again; {lost} decisions in between left no line",
+                            "audit file {} can be written again; {lost} decisions and queries in between left no line",
                             self.path.display()
                         ),
                     );
@@ -314,6 +314,7 @@ mod tests {
         let settings = Settings {
             file: folder.path().join("a.jsonl"),
             on_failure: OnFailure::Deny,
+            query_text: false,
             rotation: Rotation {
                 size: 1,
                 daily: true,

@@ -262,6 +262,7 @@ impl<'p> Reader<'p> {
             property::AUDIT_ON_FAILURE,
             [("deny", OnFailure::Deny), ("warn", OnFailure::Warn)],
         );
+        let query_text = self.boolean(property::AUDIT_QUERY_TEXT, false);
         let rotation = Rotation {
             size: self.data_size(property::AUDIT_ROTATE_SIZE, DEFAULT_AUDIT_SIZE),
             daily: self.boolean(property::AUDIT_ROTATE_DAILY, true),
@@ -274,6 +275,7 @@ impl<'p> Reader<'p> {
         (!file.is_empty()).then(|| audit::Settings {
             file: PathBuf::from(file),
             on_failure,
+            query_text,
             rotation,
         })
     }
@@ -344,6 +346,7 @@ mod tests {
         let audit = config.audit.unwrap();
         assert_eq!(audit.file, PathBuf::from(DEFAULT_AUDIT_FILE));
         assert_eq!(audit.on_failure, OnFailure::Deny);
+        assert!(!audit.query_text);
         let rotation = Rotation {
             size: 104_857_600,
             daily: true,
@@ -388,8 +391,9 @@ mod tests {
     }
 
     #[test]
-    fn the_audits_rotation_is_heard() {
+    fn what_the_audit_writes_and_keeps_is_heard() {
         let (config, problems) = read(&[
+            ("immuta.impersonation.audit.query-text", "true"),
             ("immuta.impersonation.audit.rotate-size", "0B"),
             ("immuta.impersonation.audit.rotate-daily", "false"),
             ("immuta.impersonation.audit.max-history", " 0 "),
@@ -400,7 +404,9 @@ mod tests {
             daily: false,
             keep: 0,
         };
-        assert_eq!(config.audit.unwrap().rotation, rotation);
+        let audit = config.audit.unwrap();
+        assert_eq!(audit.rotation, rotation);
+        assert!(audit.query_text);
     }
 
     #[test]

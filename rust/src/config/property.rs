@@ -16,6 +16,7 @@ pub const CASE_INSENSITIVE: &str = "immuta.impersonation.case-insensitive";
 /// Names the audit file; empty means none.
 pub const AUDIT_FILE: &str = "immuta.impersonation.audit.file";
 pub const AUDIT_ON_FAILURE: &str = "immuta.impersonation.audit.on-failure";
+pub const AUDIT_QUERY_TEXT: &str = "immuta.impersonation.audit.query-text";
 pub const AUDIT_ROTATE_SIZE: &str = "immuta.impersonation.audit.rotate-size";
 pub const AUDIT_ROTATE_DAILY: &str = "immuta.impersonation.audit.rotate-daily";
 pub const AUDIT_MAX_HISTORY: &str = "immuta.impersonation.audit.max-history";
@@ -41,7 +42,7 @@ pub const CACHE_STALE_IF_ERROR: &str = "immuta.impersonation.cache.stale-if-erro
 pub const CACHE_MAX_USERS: &str = "immuta.impersonation.cache.max-users";
 
 /// Every name that the engine acts on, and the one that only the shim reads.
-pub const KNOWN: [&str; 23] = [
+pub const KNOWN: [&str; 24] = [
     NAME,
     USER_ADMIN,
     GROUP_ADMIN,
@@ -56,6 +57,7 @@ pub const KNOWN: [&str; 23] = [
     CASE_INSENSITIVE,
     AUDIT_FILE,
     AUDIT_ON_FAILURE,
+    AUDIT_QUERY_TEXT,
     AUDIT_ROTATE_SIZE,
     AUDIT_ROTATE_DAILY,
     AUDIT_MAX_HISTORY,

@@ -81,13 +81,23 @@ public final class Engine
     }
 
     /**
-     * Returns when the audit file has every line of every decision.
+     * Returns when the audit file has every line of every decision and query.
      */
     @Override
     public void close()
     {
         closed = true;
         Natives.close(handle);
+    }
+
+    /**
+     * Records a query that ran under impersonation and has ended.
+     */
+    public void recordQuery(EndedQuery query)
+    {
+        requireNonNull(query, "query is null");
+        requireOpen();
+        Natives.recordQuery(handle, query.encode());
     }
 
     private Decision explained(Decision decision, byte[] request)

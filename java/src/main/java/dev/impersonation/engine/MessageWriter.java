@@ -65,6 +65,11 @@ final class MessageWriter
         return this;
     }
 
+    MessageWriter writeLong(long value)
+    {
+        return writeInt((int) (value >>> Integer.SIZE)).writeInt((int) value);
+    }
+
     MessageWriter writeString(String value)
     {
         requireNonNull(value, "value is null");

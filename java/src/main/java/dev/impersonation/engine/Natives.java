@@ -25,4 +25,6 @@ final class Natives
     static native byte[] drainLog(long handle);
 
     static native void close(long handle);
+
+    static native void recordQuery(long handle, byte[] query);
 }

@@ -87,6 +87,11 @@ public record Request(
             this.word = word;
         }
 
+        int code()
+        {
+            return code;
+        }
+
         /**
          * As in the audit file.
          */

@@ -1,11 +1,14 @@
 package dev.impersonation.trino;
 
+import dev.impersonation.engine.Impersonation;
 import dev.impersonation.engine.Reason;
 import io.trino.spi.security.Identity;
 
 import java.security.Principal;
+import java.time.Instant;
 import java.util.Optional;
 
+import static dev.impersonation.engine.Request.Path.NATIVE;
 import static java.util.Objects.requireNonNull;
 
 /**
@@ -25,21 +28,23 @@ final class ChainedImpersonationDetector
     }
 
     /**
-     * Why somebody else could become this user, if that is what the request did that this thread works on. The query of the request, of which Trino tells next,
+     * By which somebody else became this user, if that is what the request did that this thread works on. The query of the request, of which Trino tells next,
      * belongs to that user.
      */
-    Optional<Reason> impersonation(String sessionUser)
+    Optional<Impersonation> impersonation(String sessionUser)
     {
         return Optional.ofNullable(lastAllowed.get())
-                .filter(allowed -> allowed.target().equals(sessionUser))
-                .map(Allowed::reason);
+                .map(Allowed::impersonation)
+                .filter(impersonation -> impersonation.target().equals(sessionUser));
     }
 
     void allowed(Identity impersonator, String target, Reason reason)
     {
         // Nobody became somebody else, so what was remembered before still holds.
         if (!impersonator.getUser().equals(target)) {
-            lastAllowed.set(new Allowed(target, impersonator.getPrincipal(), reason, false));
+            Optional<String> principal = impersonator.getPrincipal().map(Principal::getName);
+            Impersonation impersonation = new Impersonation(NATIVE, reason, Instant.now(), impersonator.getUser(), target, principal);
+            lastAllowed.set(new Allowed(impersonation, impersonator.getPrincipal(), false));
         }
     }
 
@@ -66,25 +71,24 @@ final class ChainedImpersonationDetector
     {
         Allowed allowed = lastAllowed.get();
         if (allowed != null && !allowed.settled()) {
-            lastAllowed.set(new Allowed(allowed.target(), allowed.principal(), allowed.reason(), true));
+            lastAllowed.set(new Allowed(allowed.impersonation(), allowed.principal(), true));
         }
     }
 
     /**
      * @param settled whether the request has come to its query
      */
-    private record Allowed(String target, Optional<Principal> principal, Reason reason, boolean settled)
+    private record Allowed(Impersonation impersonation, Optional<Principal> principal, boolean settled)
     {
         private Allowed
         {
-            requireNonNull(target, "target is null");
+            requireNonNull(impersonation, "impersonation is null");
             requireNonNull(principal, "principal is null");
-            requireNonNull(reason, "reason is null");
         }
 
         private boolean is(Identity identity)
         {
-            return target.equals(identity.getUser()) && principal.equals(identity.getPrincipal());
+            return impersonation.target().equals(identity.getUser()) && principal.equals(identity.getPrincipal());
         }
     }
 }

@@ -31,6 +31,7 @@ final class ImpersonationAccessControl
     private final Delegate delegate;
     private final ImpersonationCheck check;
     private final EngineLifecycle engine;
+    private final QueryRecorder recorder;
     private final CheckedForTarget.Environment environment;
     private final Map<Method, Handler> handlers;
 
@@ -39,12 +40,14 @@ final class ImpersonationAccessControl
             Delegate delegate,
             ImpersonationCheck check,
             EngineLifecycle engine,
+            QueryRecorder recorder,
             CheckedForTarget.Environment environment)
     {
         this.type = requireNonNull(type, "type is null");
         this.delegate = requireNonNull(delegate, "delegate is null");
         this.check = requireNonNull(check, "check is null");
         this.engine = requireNonNull(engine, "engine is null");
+        this.recorder = requireNonNull(recorder, "recorder is null");
         this.environment = requireNonNull(environment, "environment is null");
         Map<Method, Handler> handlers = new HashMap<>();
         for (Method method : type.getMethods()) {
@@ -63,9 +66,10 @@ final class ImpersonationAccessControl
             Delegate delegate,
             ImpersonationCheck check,
             EngineLifecycle engine,
+            QueryRecorder recorder,
             CheckedForTarget.Environment environment)
     {
-        InvocationHandler handler = new ImpersonationAccessControl(type, delegate, check, engine, environment);
+        InvocationHandler handler = new ImpersonationAccessControl(type, delegate, check, engine, recorder, environment);
         return type.cast(Proxy.newProxyInstance(ImpersonationAccessControl.class.getClassLoader(), new Class<?>[] {type}, handler));
     }
 
@@ -130,6 +134,7 @@ final class ImpersonationAccessControl
                 Forwarder executeQuery = new Forwarder(method, delegate.control());
                 return (proxy, arguments) -> {
                     check.requestEnded();
+                    recorder.queryAdmitted(arguments);
                     return executeQuery.invoke(arguments);
                 };
             case "getEventListeners":
@@ -149,6 +154,7 @@ final class ImpersonationAccessControl
         List<EventListener> listeners = new ArrayList<>();
         // First, so that whoever else listens finds the query bound.
         listeners.add(new BindingListener(environment.path()));
+        listeners.add(recorder);
         delegate.control().getEventListeners().forEach(listeners::add);
         return listeners;
     }

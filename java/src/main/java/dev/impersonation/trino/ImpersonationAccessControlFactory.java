@@ -3,6 +3,7 @@ package dev.impersonation.trino;
 import dev.impersonation.engine.Engine;
 import dev.impersonation.engine.EngineException;
 import dev.impersonation.engine.Expressions;
+import dev.impersonation.engine.Impersonation;
 import io.trino.spi.security.SystemAccessControl;
 import io.trino.spi.security.SystemAccessControlFactory;
 
@@ -85,9 +86,11 @@ public final class ImpersonationAccessControlFactory
             log.warning("The catalog '%s' is there, but %s is not set: whoever sets %s will be refused all data"
                     .formatted(ImmutaCatalog.NAME, DELEGATE_PROPERTY, ImmutaCatalog.QUALIFIED_PROPERTY));
         }
+        InstantSource clock = InstantSource.system();
         ImpersonationCheck check = new ImpersonationCheck(engine.getEngine()::check);
-        Bindings bindings = new Bindings(Bindings.Limits.DEFAULT, InstantSource.system());
-        PropertyPath path = new PropertyPath(engine.getEngine()::bind, check::impersonation, hasDelegate, bindings);
+        Bindings bindings = new Bindings(Bindings.Limits.DEFAULT, clock);
+        PropertyPath path = new PropertyPath(engine.getEngine()::bind, user -> check.impersonation(user).map(Impersonation::reason), hasDelegate, bindings);
+        QueryRecorder recorder = new QueryRecorder(check::impersonation, path::binding, engine.getEngine()::recordQuery, clock);
         FilterExpressions expressions = new FilterExpressions(
                 (expression, binding) -> Expressions.forUser(expression, binding.effective().getUser(), binding.effective().getGroups()));
         SystemAccessControl control = ImpersonationAccessControl.create(
@@ -95,6 +98,7 @@ public final class ImpersonationAccessControlFactory
                 delegate,
                 check,
                 engine,
+                recorder,
                 new CheckedForTarget.Environment(path, liveParts, new SecurityContexts(), expressions));
         liveParts.controlStarted(path);
         return control;

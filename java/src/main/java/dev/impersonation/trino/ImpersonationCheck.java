@@ -1,7 +1,7 @@
 package dev.impersonation.trino;
 
 import dev.impersonation.engine.Decision;
-import dev.impersonation.engine.Reason;
+import dev.impersonation.engine.Impersonation;
 import dev.impersonation.engine.Request;
 import io.trino.spi.security.AccessDeniedException;
 import io.trino.spi.security.Identity;
@@ -40,9 +40,9 @@ final class ImpersonationCheck
     }
 
     /**
-     * Why somebody else could become this user, if the query is one of theirs that the thread is about to begin.
+     * By which somebody else became this user, if the query is one of theirs that the thread is about to begin.
      */
-    Optional<Reason> impersonation(String sessionUser)
+    Optional<Impersonation> impersonation(String sessionUser)
     {
         return chains.impersonation(sessionUser);
     }

@@ -1,6 +1,7 @@
 package dev.impersonation.engine;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.impersonation.testing.TestingConfiguration;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.Test;
@@ -12,7 +13,10 @@ import org.junit.jupiter.params.provider.MethodSource;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -179,7 +183,7 @@ final class TestEngine
         Engine engine = Engine.open(new TestingConfiguration(directory).properties());
         engine.close();
         engine.close();
-        for (ThrowingCallable call : List.<ThrowingCallable>of(() -> engine.check(SVC_AS_BOB), () -> engine.bind(SVC_AS_BOB))) {
+        for (ThrowingCallable call : List.<ThrowingCallable>of(() -> engine.check(SVC_AS_BOB), () -> engine.bind(SVC_AS_BOB), () -> engine.recordQuery(endedQuery("")))) {
             assertThatThrownBy(call).isInstanceOfSatisfying(EngineException.class, e -> assertThat(e.getCode()).isEqualTo(CLOSED));
         }
     }
@@ -203,6 +207,78 @@ final class TestEngine
             assertThatThrownBy(() -> engine.check(null)).isInstanceOf(NullPointerException.class).hasMessage("request is null");
             assertThatThrownBy(() -> engine.bind(null)).isInstanceOf(NullPointerException.class).hasMessage("request is null");
         }
+    }
+
+    @Test
+    void testQueryLeavesItsLine()
+            throws IOException
+    {
+        TestingConfiguration configuration = new TestingConfiguration(directory).with("immuta.impersonation.audit.query-text", "true");
+        try (Engine engine = Engine.open(configuration.properties())) {
+            engine.recordQuery(endedQuery("SELECT '\ud83e\udd8a'"));
+            engine.recordQuery(endedQuery("x".repeat(32_767) + "\ud83e\udd8a"));
+        }
+        List<JsonNode> lines = new ArrayList<>();
+        for (String line : Files.readAllLines(configuration.auditFile())) {
+            JsonNode node = new ObjectMapper().readTree(line);
+            if (node.get("type").asText().equals("query")) {
+                lines.add(node);
+            }
+        }
+        assertThat(lines).hasSize(2);
+        JsonNode line = lines.get(0);
+        assertThat(line.get("queryId").asText()).isEqualTo("q1");
+        assertThat(line.get("state").asText()).isEqualTo("FAILED");
+        assertThat(line.get("success").asBoolean()).isFalse();
+        assertThat(line.get("errorCode").asText()).isEqualTo("DIVISION_BY_ZERO");
+        assertThat(line.get("start").asText()).isEqualTo("2026-11-24T05:40:00.123456Z");
+        assertThat(line.get("decidedAt").asText()).isEqualTo("1969-12-31T23:59:59.999999Z");
+        assertThat(line.get("elapsedMillis").asLong()).isEqualTo(1500);
+        assertThat(line.get("path").asText()).isEqualTo("property");
+        assertThat(line.get("reason").asText()).isEqualTo("admin-user");
+        assertThat(line.get("userId").asText()).isEqualTo("zoë");
+        assertThat(line.get("impersonationUser").asText()).isEqualTo("svc");
+        assertThat(line.get("principal").isNull()).isTrue();
+        assertThat(line.get("source").asText()).isEqualTo("superset");
+        assertThat(line.get("clientTags")).hasToString("[\"a\",\"b\"]");
+        assertThat(line.get("tables")).hasToString("[\"tpch.tiny.nation\"]");
+        assertThat(List.of("inputRows", "inputBytes", "outputRows", "outputBytes", "writtenRows", "writtenBytes"))
+                .extracting(name -> line.get(name).asLong())
+                .containsExactly(1L, 2L, 3L, 4L, 5L, Long.MAX_VALUE);
+        assertThat(line.get("queryText").asText()).isEqualTo("SELECT '\ud83e\udd8a'");
+        assertThat(lines.get(1).get("queryText").asText()).isEqualTo("x".repeat(32_767) + "…");
+    }
+
+    @Test
+    void testQueryWithTooManyTablesIsRefused()
+            throws IOException
+    {
+        EndedQuery query = endedQuery("");
+        EndedQuery tooLarge = new EndedQuery(
+                query.impersonation(), "q1", "FINISHED", Optional.empty(), query.start(), query.elapsed(), query.client(),
+                Set.of(), Collections.nCopies(17, "x".repeat(1024 * 1024)), query.input(), query.output(), query.written(), "");
+        try (Engine engine = Engine.open(new TestingConfiguration(directory).properties())) {
+            assertThatThrownBy(() -> engine.recordQuery(tooLarge))
+                    .isInstanceOfSatisfying(EngineException.class, e -> assertThat(e.getCode()).isEqualTo(EngineException.Code.REQUEST_TOO_LARGE));
+        }
+    }
+
+    private static EndedQuery endedQuery(String text)
+    {
+        return new EndedQuery(
+                new Impersonation(Request.Path.PROPERTY, new Reason(2, "admin-user", ""), Instant.EPOCH.minusNanos(1000), "svc", "zoë", Optional.empty()),
+                "q1",
+                "FAILED",
+                Optional.of("DIVISION_BY_ZERO"),
+                Instant.parse("2026-11-24T05:40:00.123456789Z"),
+                Duration.ofMillis(1500),
+                new EndedQuery.Client(Optional.of("superset"), Optional.empty(), List.of("a", "b")),
+                List.of("tpch"),
+                List.of("tpch.tiny.nation"),
+                new EndedQuery.Amount(1, 2),
+                new EndedQuery.Amount(3, 4),
+                new EndedQuery.Amount(5, Long.MAX_VALUE),
+                text);
     }
 
     @Test

@@ -1,5 +1,6 @@
 package dev.impersonation.trino;
 
+import dev.impersonation.engine.Impersonation;
 import dev.impersonation.engine.Reason;
 import io.trino.spi.security.BasicPrincipal;
 import io.trino.spi.security.Identity;
@@ -11,6 +12,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 
+import static dev.impersonation.engine.Request.Path.NATIVE;
 import static org.assertj.core.api.Assertions.assertThat;
 
 /**
@@ -69,7 +71,7 @@ final class TestChainedImpersonationDetector
             switch (words[0]) {
                 case "set" -> detector.userSet(identity(words[1], words[2]).getPrincipal());
                 case "run" -> detector.requestEnded();
-                case "property" -> seen.add(detector.impersonation(words[1]).map(Reason::name).orElse("own"));
+                case "property" -> seen.add(detector.impersonation(words[1]).map(impersonation -> impersonation.reason().name()).orElse("own"));
                 case "ask", "deny" -> {
                     Identity impersonator = identity(words[1], words[2]);
                     seen.add(detector.isChained(impersonator) ? "chained" : "plain");
@@ -84,6 +86,16 @@ final class TestChainedImpersonationDetector
             }
         }
         assertThat(String.join(" ", seen)).isEqualTo(Optional.ofNullable(expected).orElse(""));
+    }
+
+    @Test
+    void testImpersonationNamesBothUsersAndTheImpersonatorsPrincipal()
+    {
+        ChainedImpersonationDetector detector = new ChainedImpersonationDetector();
+        detector.allowed(identity("pA", "A"), "B", REASON);
+        detector.requestEnded();
+        Impersonation impersonation = detector.impersonation("B").orElseThrow();
+        assertThat(impersonation).isEqualTo(new Impersonation(NATIVE, REASON, impersonation.decided(), "A", "B", Optional.of("pA")));
     }
 
     @Test

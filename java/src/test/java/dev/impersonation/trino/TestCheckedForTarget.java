@@ -30,6 +30,7 @@ import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Method;
 import java.nio.file.Path;
 import java.time.Instant;
+import java.time.InstantSource;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
@@ -74,6 +75,7 @@ final class TestCheckedForTarget
                 throw new AssertionError("Not on the native path");
             }),
             engine,
+            new QueryRecorder(user -> Optional.empty(), path::binding, engine.getEngine()::recordQuery, InstantSource.system()),
             new CheckedForTarget.Environment(
                     path,
                     liveParts,

@@ -22,6 +22,7 @@ import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Method;
 import java.nio.file.Path;
 import java.time.Instant;
+import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -170,7 +171,8 @@ final class TestImpersonationAccessControl
     {
         Iterable<EventListener> listeners = control.getEventListeners();
         assertThat(delegate.methods()).containsExactly("getEventListeners");
-        assertThat(listeners).hasSize(2).first().isInstanceOf(BindingListener.class);
+        assertThat(listeners).hasSize(3).first().isInstanceOf(BindingListener.class);
+        assertThat(listeners).element(1).isInstanceOf(QueryRecorder.class);
         assertThat(listeners).last().isSameAs(((List<?>) delegate.lastAnswer()).get(0));
     }
 
@@ -218,6 +220,7 @@ final class TestImpersonationAccessControl
                 Delegate.ofServer(RecordingAccessControl.create(ExtendedSystemAccessControl.class, delegate)),
                 check,
                 engine,
+                new QueryRecorder(check::impersonation, path::binding, engine.getEngine()::recordQuery, InstantSource.system()),
                 environment);
     }
 }
