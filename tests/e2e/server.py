@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from . import environment
+from .audit import check_lines
 from .clients import HttpSession
 from .credentials import STORE_PASSWORD, Certificate, TokenSigner, password_line
 from .waiting import wait_until
@@ -203,6 +204,8 @@ class TrinoServer:
         self._reader.join(STOP_SECONDS)
         self._process.stdout.close()
         self._process = None
+        # Whatever the tests were about: each line that any of them caused must be as documented.
+        check_lines(self.file("var"))
 
     def _signal(self, number: signal.Signals) -> None:
         with contextlib.suppress(ProcessLookupError):
