@@ -1,4 +1,5 @@
-//! The command-line tool: asks the engine what it would decide, and checks configurations.
+//! The command-line tool: asks the engine what it would decide, checks configurations, and reads
+//! audit files.
 
 mod cli;
 
@@ -10,7 +11,7 @@ fn main() -> ExitCode {
     match cli::run(cli::Arguments::parse()) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("error: {error}");
+            cli::output::tell(&format!("error: {error}"));
             ExitCode::from(2)
         }
     }

@@ -171,6 +171,221 @@ fn errors_exit_with_two_and_name_the_file() {
     assert!(stderr(&missing).contains("missing.properties"));
 }
 
+/// Lines of both types, in two files, and what is no line.
+fn audit_files() -> Fixture {
+    let fixture = Fixture::new("");
+    let decision = |time: &str, users: (&str, &str), decision: &str, reason: &str| {
+        let (impersonator, target) = users;
+        format!(
+            r#"{{"type":"decision","schemaVersion":1,"time":"{time}","decision":"{decision}","reason":"{reason}","impersonator":"{impersonator}","target":"{target}"}}"#
+        ) + "\n"
+    };
+    let older = decision(
+        "2026-11-23T10:00:00.000000Z",
+        ("svc", "alice"),
+        "allow",
+        "permission",
+    ) + &decision(
+        "2026-11-23T11:00:00.000000Z",
+        ("plain", "alice"),
+        "deny",
+        "no-permission",
+    ) + "{\"type\":\"deci\n";
+    fs::write(fixture.folder.path().join("old.jsonl"), older).unwrap();
+    let newer = r#"{"type":"start","time":"2026-11-24T09:00:00.000000Z"}
+{"type":"of a later release","time":"2026-11-24T09:00:00.000000Z","impersonator":"x","target":"y"}
+{"type":"query","time":"2026-11-24T10:00:09.000000Z","impersonator":"svc","target":"alice","success":true}
+{"type":"decision","time":"2026-11-24T10:00:08.000000Z","decision":"maybe","impersonator":"svc","target":"alice"}
+
+"#
+    .to_owned()
+        + &decision("2026-11-24T10:00:00.000000Z", ("svc", "alice"), "allow", "permission")
+        + &decision("2026-11-24T10:30:00.000000Z", ("svc", "bob"), "deny", "out-of-scope")
+        + &decision("2026-11-24T10:40:00.000000Z", ("svc", "\\u001b[31m"), "deny", "invalid-name")
+        + &decision("2026-11-24T10:50:00.000000Z", ("svc", "bob"), "deny", "out-of-scope");
+    fs::write(fixture.folder.path().join("new.jsonl"), newer).unwrap();
+    fixture
+}
+
+fn audit(arguments: &[&str]) -> Output {
+    let both = ["audit", "new.jsonl", "old.jsonl"];
+    audit_files().run(&[&both[..], arguments].concat())
+}
+
+#[test]
+fn audit_says_who_impersonated_whom_how_often_and_what_was_refused() {
+    let output = audit(&[]);
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(
+        stdout(&output),
+        "\
+impersonator  target      allowed  denied  queries  first                 last
+svc           alice             2       0        1  2026-11-23T10:00:00Z  2026-11-24T10:00:09Z
+svc           bob               0       2        0  2026-11-24T10:30:00Z  2026-11-24T10:50:00Z
+plain         alice             0       1        0  2026-11-23T11:00:00Z  2026-11-23T11:00:00Z
+svc           \\u001b[31m        0       1        0  2026-11-24T10:40:00Z  2026-11-24T10:40:00Z
+
+refused because  times  first                 last
+out-of-scope         2  2026-11-24T10:30:00Z  2026-11-24T10:50:00Z
+invalid-name         1  2026-11-24T10:40:00Z  2026-11-24T10:40:00Z
+no-permission        1  2026-11-23T11:00:00Z  2026-11-23T11:00:00Z
+
+allowed: 2, denied: 4, queries ended: 1; lines that cannot be read: 2
+"
+    );
+}
+
+#[test]
+fn audit_names_lines_that_cannot_be_read_and_goes_on() {
+    let text = stderr(&audit(&[]));
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines.len(), 2, "{text}");
+    assert!(
+        lines[0].starts_with("new.jsonl:4: not a line of an audit file: decision"),
+        "{text}"
+    );
+    assert!(
+        lines[1].starts_with("old.jsonl:3: not a line of an audit file: EOF"),
+        "{text}"
+    );
+}
+
+#[test]
+fn audit_answers_in_json_for_what_is_asked() {
+    let counts = |arguments: &[&str]| {
+        let output = audit(&[arguments, &["--json"]].concat());
+        let answer: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        ["allowed", "denied", "queries"].map(|name| answer[name].as_u64().unwrap())
+    };
+    assert_eq!(counts(&[]), [2, 4, 1]);
+    assert_eq!(counts(&["--impersonator", "svc"]), [2, 3, 1]);
+    assert_eq!(counts(&["--target", "alice"]), [2, 1, 1]);
+    assert_eq!(
+        counts(&["--impersonator", "svc", "--target", "bob"]),
+        [0, 2, 0]
+    );
+    assert_eq!(counts(&["--denied"]), [0, 4, 0]);
+    assert_eq!(counts(&["--since", "2026-11-24T10:00:00Z"]), [1, 3, 1]);
+    assert_eq!(counts(&["--since", "2026-11-24T11:00:00+01:00"]), [1, 3, 1]);
+    assert_eq!(counts(&["--since", "36000d"]), [2, 4, 1]);
+    assert_eq!(counts(&["--since", "9999-01-01T00:00:00Z"]), [0, 0, 0]);
+
+    let output = audit(&["--json", "--target", "bob"]);
+    let answer: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(
+        answer,
+        serde_json::json!({"allowed": 0, "denied": 2, "queries": 0, "brokenLines": 2,
+            "impersonations": [{"impersonator": "svc", "target": "bob", "allowed": 0, "denied": 2,
+                "queries": 0, "first": "2026-11-24T10:30:00Z", "last": "2026-11-24T10:50:00Z"}],
+            "refusals": [{"reason": "out-of-scope", "count": 2,
+                "first": "2026-11-24T10:30:00Z", "last": "2026-11-24T10:50:00Z"}]})
+    );
+}
+
+#[test]
+fn audit_prints_the_lines_themselves() {
+    let output = audit(&["--lines", "--denied", "--target", "bob"]);
+    let text = stdout(&output);
+    let lines: Vec<serde_json::Value> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(lines.len(), 2);
+    assert!(lines.iter().all(|line| line["reason"] == "out-of-scope"));
+}
+
+#[test]
+fn audit_reads_standard_input() {
+    let fixture = audit_files();
+    let output = fixture
+        .command(&["audit", "--json", "-"])
+        .stdin(fs::File::open(fixture.folder.path().join("old.jsonl")).unwrap())
+        .output()
+        .unwrap();
+    assert!(
+        stdout(&output).contains("\"allowed\":1"),
+        "{}",
+        stdout(&output)
+    );
+    assert!(stderr(&output).starts_with("-:3: "), "{}", stderr(&output));
+}
+
+#[test]
+fn audit_of_a_file_that_is_not_there_or_a_time_that_is_none_is_an_error() {
+    let missing = audit(&["missing.jsonl"]);
+    assert_eq!(missing.status.code(), Some(2));
+    assert!(
+        stderr(&missing).contains("error: missing.jsonl: "),
+        "{}",
+        stderr(&missing)
+    );
+    let yesterday = audit(&["--since", "yesterday"]);
+    assert_eq!(yesterday.status.code(), Some(2));
+    assert!(
+        stderr(&yesterday).contains("such as 24h"),
+        "{}",
+        stderr(&yesterday)
+    );
+}
+
+#[test]
+fn commands_end_quietly_where_nobody_reads_their_answer() {
+    for (arguments, code) in [
+        (&["audit", "old.jsonl"][..], 0),
+        (&["audit", "--lines", "old.jsonl"], 0),
+        (&["check-config", "access-control.properties"], 0),
+        (&["check-config", "broken.properties"], 1),
+        (
+            &[
+                "can-i",
+                "--config",
+                "access-control.properties",
+                "svc",
+                "alice",
+            ],
+            0,
+        ),
+        // Whoever goes by the exit code must not take a closed pipe for a yes.
+        (
+            &[
+                "can-i",
+                "--config",
+                "access-control.properties",
+                "alice",
+                "svc",
+            ],
+            1,
+        ),
+        (
+            &[
+                "can-i",
+                "--config",
+                "access-control.properties",
+                "--batch",
+                "questions",
+            ],
+            141,
+        ),
+    ] {
+        let fixture = audit_files();
+        fs::write(
+            fixture.folder.path().join("broken.properties"),
+            "immuta.nonsense=1\n",
+        )
+        .unwrap();
+        fs::write(fixture.folder.path().join("questions"), "svc\talice\n").unwrap();
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = fixture.command(arguments).stdout(writer).output().unwrap();
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}");
+        let said = stderr(&output);
+        assert!(
+            !said.contains("panicked") && !said.contains("error: "),
+            "{arguments:?}: {said}"
+        );
+    }
+}
+
 /// A configuration that looks users up at the stand-in.
 fn online(immuta: &FakeImmuta, properties: &str) -> Fixture {
     let fixture = Fixture::new("");

@@ -29,6 +29,7 @@ mod writer;
 pub use query::{Amount, EndedQuery};
 pub use rotation::Rotation;
 pub use settings::{OnFailure, Settings};
+pub use text::escape_controls;
 
 use line::{Decision, Line, Query, Record};
 use writer::Writer;

@@ -16,9 +16,9 @@ pub(super) fn shortened(text: &str) -> String {
     format!("{}…", &text[..end])
 }
 
-/// JSON must escape the first 32 control characters only; terminals and log viewers act on more.
-/// All of them can stand only inside strings, so the replacement is valid JSON too.
-pub(super) fn escape_controls(json: &str) -> String {
+/// Writes what terminals and log viewers would act on as JSON writes it. JSON itself must escape the first
+/// 32 control characters only. All of them can stand only inside strings, so JSON on one line stays valid.
+pub fn escape_controls(json: &str) -> String {
     let mut escaped = String::with_capacity(json.len());
     for character in json.chars() {
         if acts_on_a_terminal(character) {

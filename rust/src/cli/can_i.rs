@@ -10,7 +10,7 @@ use immuta_impersonation::config::AUDIT_FILE;
 use immuta_impersonation::log::Level;
 use immuta_impersonation::{Engine, Name, Reason, Request};
 
-use super::{CanI, CliError, properties};
+use super::{CanI, CliError, output, properties};
 
 pub(super) fn run(question: &CanI) -> Result<ExitCode, CliError> {
     let mut properties = properties::read(&question.config)?;
@@ -27,7 +27,7 @@ pub(super) fn run(question: &CanI) -> Result<ExitCode, CliError> {
     let reason = engine.decide(&request);
     let explanation = engine.explain(reason, &request);
     print_log(&engine);
-    if question.json {
+    let text = if question.json {
         let names = engine.names_in_source(&request);
         let answer = serde_json::json!({
             "impersonator": impersonator,
@@ -38,11 +38,11 @@ pub(super) fn run(question: &CanI) -> Result<ExitCode, CliError> {
             "reason": reason.as_str(),
             "explanation": explanation,
         });
-        println!("{answer}");
+        format!("{answer}\n")
     } else {
-        println!("{} {reason}", reason.decision());
-        println!("{explanation}");
-    }
+        format!("{} {reason}\n{explanation}\n", reason.decision())
+    };
+    output::print(&text)?;
     Ok(exit_code(reason))
 }
 
@@ -81,8 +81,8 @@ fn print_log(engine: &Engine) {
     for message in engine.log().drain() {
         match message.level {
             Level::Info => {}
-            Level::Warning => eprintln!("warning: {}", message.text),
-            Level::Error => eprintln!("error: {}", message.text),
+            Level::Warning => output::tell(&format!("warning: {}", message.text)),
+            Level::Error => output::tell(&format!("error: {}", message.text)),
         }
     }
 }

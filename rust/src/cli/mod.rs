@@ -1,9 +1,12 @@
-//! The commands. Exit code 0 is allow or no problem, 1 is deny or problems, 2 is an error.
+//! The commands. Exit code 0 is allow or no problem, 1 is deny or problems, 2 is an error. 141 is a batch of which nobody
+//! wanted all answers, as for other programs at the head of a pipe.
 
+mod audit;
 mod can_i;
+pub mod output;
 mod properties;
 
-use std::io::{self, Write as _};
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -12,7 +15,7 @@ use immuta_impersonation::Engine;
 use immuta_impersonation::config::{ConfigError, ENDPOINT};
 use thiserror::Error;
 
-/// Asks the impersonation engine what it would decide, and checks configurations.
+/// Asks the impersonation engine what it would decide, checks configurations, and reads audit files.
 #[derive(Parser)]
 #[command(name = "immuta-impersonation", version)]
 pub struct Arguments {
@@ -24,6 +27,8 @@ pub struct Arguments {
 enum Command {
     /// Says whether one user may impersonate another, and why. Leaves no audit line.
     CanI(CanI),
+    /// Says what audit files hold: who impersonated whom, how often, and what was refused and why.
+    Audit(audit::Audit),
     /// Lists every problem of a configuration.
     CheckConfig {
         /// The access control's properties file.
@@ -74,6 +79,14 @@ pub enum CliError {
     /// The engine does not start with these properties.
     #[error("the configuration cannot be used:\n{0}")]
     Configuration(#[from] ConfigError),
+    /// A file cannot be read.
+    #[error("{}: {problem}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        problem: String,
+    },
     /// Reading or writing failed.
     #[error("{0}")]
     Io(#[from] io::Error),
@@ -82,6 +95,8 @@ pub enum CliError {
     BatchLine(usize),
 }
 
+const BROKEN_PIPE: u8 = 128 + 13;
+
 /// Runs a command.
 ///
 /// # Errors
@@ -89,7 +104,13 @@ pub enum CliError {
 /// The command could not do its work.
 pub fn run(arguments: Arguments) -> Result<ExitCode, CliError> {
     match arguments.command {
-        Command::CanI(question) => can_i::run(&question),
+        Command::Audit(question) => audit::run(&question),
+        Command::CanI(question) => match can_i::run(&question) {
+            Err(CliError::Io(error)) if error.kind() == ErrorKind::BrokenPipe => {
+                Ok(ExitCode::from(BROKEN_PIPE))
+            }
+            result => result,
+        },
         Command::CheckConfig { file, online } => check_config(&file, online),
     }
 }
@@ -97,25 +118,24 @@ pub fn run(arguments: Arguments) -> Result<ExitCode, CliError> {
 fn check_config(file: &Path, online: bool) -> Result<ExitCode, CliError> {
     let properties = properties::read(file)?;
     let (mut problems, mut warnings) = Engine::check(&properties);
-    let mut out = io::stdout().lock();
+    let mut text = String::new();
     // With other problems about, an endpoint that does not answer would only be one of their faces.
     if online && problems.is_empty() {
         match Engine::check_online(&properties) {
-            Some(Ok(found)) => writeln!(out, "{ENDPOINT}: {found}")?,
+            Some(Ok(found)) => text += &format!("{ENDPOINT}: {found}\n"),
             Some(Err(problem)) => problems.push(problem),
             None => warnings.push(format!("there is no {ENDPOINT} that --online could ask")),
         }
     }
     for problem in &problems {
-        writeln!(out, "error: {problem}")?;
+        text += &format!("error: {problem}\n");
     }
     for warning in &warnings {
-        writeln!(out, "warning: {warning}")?;
+        text += &format!("warning: {warning}\n");
     }
     if problems.is_empty() {
-        writeln!(out, "{}: no problems", file.display())?;
-        Ok(ExitCode::SUCCESS)
-    } else {
-        Ok(ExitCode::from(1))
+        text += &format!("{}: no problems\n", file.display());
     }
+    output::print(&text)?;
+    Ok(ExitCode::from(u8::from(!problems.is_empty())))
 }
