@@ -58,6 +58,7 @@ def test_an_audit_line_has_every_field(main_server: TrinoServer, audit: AuditFil
     decision = audit.wait_for("svc", "alice")
     assert set(decision) == {
         "type",
+        "schemaVersion",
         "time",
         "decision",
         "reason",
