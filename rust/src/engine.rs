@@ -6,13 +6,19 @@ use std::sync::Arc;
 use crate::admin::Admins;
 use crate::audit::{Audit, EndedQuery, NamesInSource};
 use crate::clock::{Clock, SystemClock};
-use crate::config::{AUDIT_FILE, Config, ConfigError, Problem, Properties};
+use crate::config::{self, AUDIT_FILE, Config, ConfigError, Problem, Properties, Setting};
+use crate::history::History;
 use crate::log::{Level, Log};
+use crate::metrics::Decisions;
 use crate::name::{Folding, Name};
 use crate::reason::Reason;
 use crate::scope::Subject;
 use crate::source::lookup::Lookup;
 use crate::source::{Mapped, Source, Unavailable, View};
+
+mod operators;
+
+pub use operators::Caller;
 
 /// The way on which a request came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,6 +92,9 @@ pub struct Engine {
     folding: Folding,
     source: Source,
     audit: Option<Audit>,
+    settings: Vec<Setting>,
+    counted: Decisions,
+    history: History,
     clock: Arc<dyn Clock>,
     log: Arc<Log>,
 }
@@ -167,6 +176,9 @@ impl Engine {
             folding: config.folding,
             source,
             audit,
+            settings: config::effective(properties),
+            counted: Decisions::default(),
+            history: History::new(),
             clock,
             log,
         })
@@ -232,11 +244,16 @@ impl Engine {
     }
 
     fn record(&self, view: &View<'_>, request: &Request<'_>, reason: Reason) -> Reason {
-        let Some(audit) = &self.audit else {
-            return reason;
+        let reason = match &self.audit {
+            Some(audit) => {
+                let names = self.names_in(view, &request.impersonator, &request.target);
+                audit.record(self.clock.now(), request, names, reason)
+            }
+            None => reason,
         };
-        let names = self.names_in(view, &request.impersonator, &request.target);
-        audit.record(self.clock.now(), request, names, reason)
+        self.counted.count(reason);
+        self.history.add(view.elapsed(), request, reason);
+        reason
     }
 
     /// The names by which the permission source knows the two users.

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwapOption;
 use jni::errors::ErrorPolicy;
 use jni::objects::{JByteArray, JClass, JString, JThrowable, JValue};
-use jni::sys::{jbyte, jint, jlong};
+use jni::sys::{jboolean, jbyte, jint, jlong};
 use jni::{Env, EnvUnowned, jni_sig, jni_str};
 use thiserror::Error;
 
@@ -116,6 +116,21 @@ fn explain(handle: jlong, code: jint, request: &[u8]) -> Result<String, Boundary
 fn for_user(expression: &[u8]) -> Result<String, BoundaryError> {
     let wire::Expression { text, user, groups } = wire::read_expression(expression)?;
     Ok(expression::for_user(text, user, &groups)?.into_owned())
+}
+
+/// What an engine shows to those who run it.
+fn show(
+    handle: jlong,
+    pack: impl FnOnce(&Engine) -> Result<Vec<u8>, BoundaryError>,
+) -> Result<Vec<u8>, BoundaryError> {
+    let engine = place(handle)?.engine.load();
+    pack(engine.as_ref().ok_or(BoundaryError::Closed)?)
+}
+
+fn is_admin(handle: jlong, caller: &[u8]) -> Result<bool, BoundaryError> {
+    let engine = place(handle)?.engine.load();
+    let engine = engine.as_ref().ok_or(BoundaryError::Closed)?;
+    Ok(engine.is_admin(&wire::read_caller(caller)?))
 }
 
 /// Works on a closed engine, too: closing it may leave something to say.
@@ -326,6 +341,91 @@ pub extern "system" fn Java_dev_impersonation_engine_Natives_drainLog<'local>(
 ) -> JByteArray<'local> {
     env.with_env(|env| Ok(env.byte_array_from_slice(&drain_log(handle)?)?))
         .resolve::<ThrowEngineException>()
+}
+
+/// `byte[] metrics(long handle)`
+// SAFETY: the name is that of a method of our own class, so nothing else has it.
+#[unsafe(no_mangle)]
+pub extern "system" fn Java_dev_impersonation_engine_Natives_metrics<'local>(
+    mut env: EnvUnowned<'local>,
+    _class: JClass<'local>,
+    handle: jlong,
+) -> JByteArray<'local> {
+    env.with_env(|env| {
+        let packed = show(handle, |engine| Ok(wire::write_metrics(&engine.metrics())))?;
+        Ok(env.byte_array_from_slice(&packed)?)
+    })
+    .resolve::<ThrowEngineException>()
+}
+
+/// `byte[] decisions(long handle, byte[] viewer)`
+// SAFETY: the name is that of a method of our own class, so nothing else has it.
+#[unsafe(no_mangle)]
+pub extern "system" fn Java_dev_impersonation_engine_Natives_decisions<'local>(
+    mut env: EnvUnowned<'local>,
+    _class: JClass<'local>,
+    handle: jlong,
+    viewer: JByteArray<'local>,
+) -> JByteArray<'local> {
+    env.with_env(|env| {
+        let packed = with_bytes(env, &viewer, wire::MAX_REQUEST, |_, bytes| {
+            show(handle, |engine| {
+                let viewer = wire::read_viewer(bytes)?;
+                Ok(wire::write_past(&engine.decisions(viewer.as_ref())))
+            })
+        })?;
+        Ok(env.byte_array_from_slice(&packed)?)
+    })
+    .resolve::<ThrowEngineException>()
+}
+
+/// `byte[] remembered(long handle)`
+// SAFETY: the name is that of a method of our own class, so nothing else has it.
+#[unsafe(no_mangle)]
+pub extern "system" fn Java_dev_impersonation_engine_Natives_remembered<'local>(
+    mut env: EnvUnowned<'local>,
+    _class: JClass<'local>,
+    handle: jlong,
+) -> JByteArray<'local> {
+    env.with_env(|env| {
+        let packed = show(handle, |engine| {
+            Ok(wire::write_remembered(&engine.remembered()))
+        })?;
+        Ok(env.byte_array_from_slice(&packed)?)
+    })
+    .resolve::<ThrowEngineException>()
+}
+
+/// `byte[] settings(long handle)`
+// SAFETY: the name is that of a method of our own class, so nothing else has it.
+#[unsafe(no_mangle)]
+pub extern "system" fn Java_dev_impersonation_engine_Natives_settings<'local>(
+    mut env: EnvUnowned<'local>,
+    _class: JClass<'local>,
+    handle: jlong,
+) -> JByteArray<'local> {
+    env.with_env(|env| {
+        let packed = show(handle, |engine| Ok(wire::write_settings(engine.settings())))?;
+        Ok(env.byte_array_from_slice(&packed)?)
+    })
+    .resolve::<ThrowEngineException>()
+}
+
+/// `boolean isAdmin(long handle, byte[] caller)`
+// SAFETY: the name is that of a method of our own class, so nothing else has it.
+#[unsafe(no_mangle)]
+pub extern "system" fn Java_dev_impersonation_engine_Natives_isAdmin<'local>(
+    mut env: EnvUnowned<'local>,
+    _class: JClass<'local>,
+    handle: jlong,
+    caller: JByteArray<'local>,
+) -> jboolean {
+    env.with_env(|env| {
+        with_bytes(env, &caller, wire::MAX_REQUEST, |_, bytes| {
+            is_admin(handle, bytes)
+        })
+    })
+    .resolve::<ThrowEngineException>()
 }
 
 /// `void close(long handle)`

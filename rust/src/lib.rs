@@ -18,6 +18,8 @@
 //! | [`user_mapping`] | from the query engine's user names to the source's |
 //! | [`expression`] | the query engine's SQL, made to mean another user than the session's |
 //! | [`audit`] | a line for each decision, written behind a bounded queue |
+//! | [`metrics`] | what an engine counts |
+//! | [`history`] | the last decisions, for whoever asks right now |
 //! | [`log`] | what the engine has to say to the operator |
 //! | [`clock`] | time, replaceable in tests |
 //! | [`wire`] | the packed form in which requests cross a language border |
@@ -35,10 +37,12 @@ pub mod data_size;
 pub mod duration;
 pub mod engine;
 pub mod expression;
+pub mod history;
 #[allow(unsafe_code)]
 mod jni;
 pub mod json;
 pub mod log;
+pub mod metrics;
 pub mod name;
 pub mod pattern;
 pub mod policy;

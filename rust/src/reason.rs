@@ -44,6 +44,9 @@ pub enum Reason {
     AuditUnavailable = 27,
 }
 
+/// How many reasons allow.
+const ALLOWING: usize = 4;
+
 impl Reason {
     /// Every reason, in the order of the codes.
     pub const ALL: [Reason; 16] = [
@@ -64,6 +67,16 @@ impl Reason {
         Reason::LookupUnavailable,
         Reason::AuditUnavailable,
     ];
+
+    /// The place in [`Reason::ALL`], without a search.
+    pub(crate) fn index(self) -> usize {
+        let code = usize::from(self.code());
+        if self.is_allow() {
+            code - 1
+        } else {
+            code - usize::from(Reason::Disabled.code()) + ALLOWING
+        }
+    }
 
     /// The number that crosses a language border: below 16 is allow, the rest is deny.
     pub fn code(self) -> u8 {
@@ -171,6 +184,13 @@ mod tests {
         assert!(!codes.contains(&0));
         codes.dedup();
         assert_eq!(codes.len(), Reason::ALL.len());
+    }
+
+    #[test]
+    fn the_index_is_the_place_in_the_list_of_all() {
+        for (index, reason) in Reason::ALL.into_iter().enumerate() {
+            assert_eq!(reason.index(), index, "{reason}");
+        }
     }
 
     #[test]

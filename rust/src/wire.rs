@@ -11,6 +11,12 @@
 //! | properties | number (32 bits), then key and value of each |
 //! | reasons | number (32 bits), then code (32 bits), reason and sentence of each |
 //! | bound | code (32 bits) of the reason, number (32 bits) of the target's groups, groups |
+//! | viewer | 0 or 1 and a user |
+//! | caller | user, number of groups (32 bits), groups |
+//! | metrics | number (32 bits), then name and value (64 bits) of each |
+//! | past | number (32 bits), then time (64 bits) in microseconds since 1970, code (32 bits) of the reason, path (8 bits), impersonator, target, 0 or 1 and the principal, 0 or 1 and the query id of each |
+//! | remembered | number (32 bits), then name, state, age (64 bits) in milliseconds, known and may impersonate (8 bits each, 0 or 1), number of groups (32 bits) of each |
+//! | settings | number (32 bits), then name, 0 or 1 and the value, is default (8 bits, 0 or 1) of each |
 //! | messages | number (32 bits), then level (8 bits) and text of each |
 
 use std::collections::BTreeMap;
@@ -24,6 +30,12 @@ use crate::engine::{Bound, Path, Request};
 use crate::log::Message;
 use crate::name::Name;
 use crate::reason::Reason;
+
+mod operators;
+
+pub use operators::{
+    read_caller, read_viewer, write_metrics, write_past, write_remembered, write_settings,
+};
 
 /// The largest ended query, in bytes: some have thousands of tables.
 pub const MAX_ENDED_QUERY: usize = 16 * MAX_REQUEST;
@@ -272,7 +284,6 @@ impl Writer {
         self.bytes.extend_from_slice(text.as_bytes());
     }
 
-    #[cfg(test)]
     fn optional_string(&mut self, text: Option<&str>) {
         self.bytes.push(text.is_some().into());
         if let Some(text) = text {

@@ -15,6 +15,7 @@ use jiff::Timestamp;
 
 use crate::engine::Request;
 use crate::log::Log;
+use crate::metrics::Metric;
 use crate::reason::Reason;
 
 mod line;
@@ -53,6 +54,8 @@ pub struct NamesInSource {
 struct Health {
     failing: AtomicBool,
     lost: AtomicU64,
+    /// Since the start; `lost` begins anew with each failure.
+    lost_ever: AtomicU64,
 }
 
 /// The audit file and the thread that writes it. Dropping it writes what waits.
@@ -144,10 +147,22 @@ impl Audit {
                 Err(SendTimeoutError::Timeout(waiting)) if !self.failing() => record = waiting,
                 Err(_) => {
                     self.health.lost.fetch_add(1, Ordering::Relaxed);
+                    self.health.lost_ever.fetch_add(1, Ordering::Relaxed);
                     return false;
                 }
             }
         }
+    }
+
+    /// What is counted of lines. Without an audit, the same names with zeros.
+    pub fn metrics(audit: Option<&Audit>) -> Vec<Metric> {
+        let waiting = audit.and_then(|audit| Some(audit.queue.as_ref()?.len()));
+        let lost = audit.map(|audit| audit.health.lost_ever.load(Ordering::Relaxed));
+        vec![
+            Metric::new("audit_queue", waiting.unwrap_or_default() as u64),
+            Metric::new("audit_lost", lost.unwrap_or_default()),
+            Metric::new("audit_failing", audit.is_some_and(Audit::failing)),
+        ]
     }
 
     fn failing(&self) -> bool {

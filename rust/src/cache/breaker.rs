@@ -33,6 +33,8 @@ pub(super) struct Breaker {
     epoch: u64,
     /// How long a try may take before another one may begin.
     patience: Duration,
+    /// Lookups that did not begin, each time it was open taken together.
+    refused: u64,
 }
 
 impl Breaker {
@@ -41,6 +43,7 @@ impl Breaker {
             state: State::Closed { failures: 0 },
             epoch: 0,
             patience,
+            refused: 0,
         }
     }
 
@@ -60,10 +63,16 @@ impl Breaker {
         Some(self.epoch)
     }
 
+    /// How many lookups did not begin because the breaker was open.
+    pub fn refused(&self) -> u64 {
+        self.refused
+    }
+
     /// Counts a lookup that did not begin because the breaker is open.
     pub fn refuse(&mut self) {
         if let State::Open { refused, .. } = &mut self.state {
             *refused += 1;
+            self.refused += 1;
         }
     }
 

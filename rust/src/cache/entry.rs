@@ -28,6 +28,10 @@ impl Entry {
         entry
     }
 
+    pub fn age(&self, now: Duration) -> Duration {
+        now.saturating_sub(self.written)
+    }
+
     fn due_at(&self) -> Duration {
         self.written.saturating_add(self.life - self.life / 5)
     }

@@ -86,6 +86,12 @@ impl Gate {
         state.breaker.is_open()
     }
 
+    /// Whether the breaker is open, and how many lookups it has refused.
+    pub fn breaker(&self) -> (bool, u64) {
+        let state = self.state.lock();
+        (state.breaker.is_open(), state.breaker.refused())
+    }
+
     fn leave(&self, epoch: u64, verdict: &Verdict) {
         let mut state = self.state.lock();
         state.free += 1;

@@ -13,6 +13,7 @@ mod key;
 mod refresher;
 mod report;
 mod shard;
+mod snapshot;
 
 #[cfg(test)]
 mod tests;
@@ -31,6 +32,7 @@ use parking_lot::{Mutex, MutexGuard};
 
 use crate::clock::Clock;
 use crate::log::Log;
+use crate::metrics::{Lookups, Metric};
 use crate::source::Unavailable;
 use crate::source::lookup::{Lookup, LookupError};
 use crate::user::User;
@@ -41,7 +43,8 @@ use gate::{Gate, Refusal};
 use key::Asked;
 use refresher::Refresher;
 use report::{Kind, Report};
-use shard::Shard;
+use shard::{Counts, Shard};
+pub use snapshot::{Remembered, State};
 
 /// Lookups at a time, over all names. They wait for the network, so this is far more than there are
 /// processors, and few enough that an empty cache does not flood a source that many servers share: at
@@ -114,6 +117,7 @@ impl Cache {
             gate,
             report: Report::new(log),
             lookup,
+            lookups: Lookups::default(),
             settings,
             clock,
         });
@@ -142,7 +146,7 @@ impl Cache {
     ) -> Result<Option<Arc<User>>, Unavailable> {
         let shared = &*self.shared;
         let asked = Asked::new(name, &shared.seed);
-        let hit = shared.shard(&asked).hit(&asked, now.get());
+        let hit = shared.shard(&asked).ask(&asked, now.get());
         let Some(hit) = hit else {
             let found = shared.find(&asked, now.get(), deadline);
             now.set(shared.clock.elapsed());
@@ -165,6 +169,54 @@ impl Cache {
     pub fn flush_user(&self, name: &str) {
         let asked = Asked::new(name, &self.shared.seed);
         self.shared.shard(&asked).flush_user(&asked);
+    }
+
+    /// Who is remembered. Holds up lookups of a part of the users at a time.
+    pub fn remembered(&self) -> Vec<Remembered> {
+        let shared = &self.shared;
+        let mut found = Vec::with_capacity(self.len());
+        for shard in &shared.shards {
+            let shard = shard.lock();
+            let now = shared.clock.elapsed();
+            found.extend(
+                shard
+                    .entries()
+                    .map(|(name, entry, under_way)| shared.remembered(name, entry, under_way, now)),
+            );
+        }
+        found
+    }
+
+    /// What the cache counts. Without a cache, the same names with zeros.
+    pub fn metrics(cache: Option<&Cache>) -> Vec<Metric> {
+        let counts = cache.map(Cache::counts).unwrap_or_default();
+        let (open, refused) = cache.map_or((false, 0), |cache| cache.shared.gate.breaker());
+        let mut metrics = vec![
+            Metric::new("cache_hits", counts.hits),
+            Metric::new("cache_misses", counts.misses),
+            Metric::new("cache_refreshes", counts.refreshes),
+            Metric::new("cache_evictions", counts.evictions),
+            Metric::new("cache_size", cache.map_or(0, Cache::len) as u64),
+            Metric::new("breaker_open", open),
+            Metric::new("lookups_refused", refused),
+        ];
+        metrics.extend(match cache {
+            Some(cache) => cache.shared.lookups.metrics(),
+            None => Lookups::default().metrics(),
+        });
+        metrics
+    }
+
+    fn counts(&self) -> Counts {
+        let mut sum = Counts::default();
+        for shard in &self.shared.shards {
+            let counts = shard.lock().counts();
+            sum.hits += counts.hits;
+            sum.misses += counts.misses;
+            sum.refreshes += counts.refreshes;
+            sum.evictions += counts.evictions;
+        }
+        sum
     }
 
     /// How many users are remembered, the expired included.
@@ -196,6 +248,7 @@ struct Shared {
     gate: Gate,
     report: Report,
     lookup: Arc<dyn Lookup>,
+    lookups: Lookups,
     settings: Settings,
     clock: Arc<dyn Clock>,
 }
@@ -263,7 +316,7 @@ impl Shared {
             if !due || shard.flight(&asked).is_some() {
                 return;
             }
-            shard.start(&asked)
+            shard.start_refresh(&asked)
         };
         let timeout = self.settings.timeout;
         let deadline = now.saturating_add(timeout);
@@ -301,6 +354,8 @@ impl Shared {
         }
         let result = catch_unwind(AssertUnwindSafe(|| self.lookup.look_up(name, time)));
         let now = self.clock.elapsed();
+        let answered = matches!(result, Ok(Ok(_)));
+        self.lookups.ended(now.saturating_sub(began), answered);
         let report = |kind, problem: &str| self.report.failed(kind, name, problem, now);
         match result {
             Ok(Ok(user)) => {
@@ -332,9 +387,7 @@ impl Shared {
 
     /// What to remember of an answer to a question that was asked at this time.
     fn entry(&self, user: Option<User>, began: Duration, now: Duration) -> Result<Entry, Failure> {
-        let positive = user
-            .as_ref()
-            .is_some_and(|user| user.may_impersonate && user.is_enabled(|| self.clock.now()));
+        let positive = user.as_ref().is_some_and(|user| self.is_positive(user));
         let life = if positive {
             self.settings.ttl
         } else {
@@ -347,6 +400,34 @@ impl Shared {
             return Err(Failure::default());
         }
         Ok(entry)
+    }
+
+    fn is_positive(&self, user: &User) -> bool {
+        user.may_impersonate && user.is_enabled(|| self.clock.now())
+    }
+
+    fn remembered(&self, name: &str, entry: &Entry, under_way: bool, now: Duration) -> Remembered {
+        let user = entry.user.as_ref();
+        let may_impersonate = user.is_some_and(|user| self.is_positive(user));
+        let state = if under_way {
+            State::Refreshing
+        } else if !entry.is_usable(now, self.settings.stale_if_error) {
+            State::Expired
+        } else if !entry.is_fresh(now) {
+            State::Stale
+        } else if may_impersonate {
+            State::Fresh
+        } else {
+            State::Negative
+        };
+        Remembered {
+            name: name.to_owned(),
+            state,
+            age: entry.age(now),
+            known: user.is_some(),
+            may_impersonate,
+            groups: user.map_or(0, |user| user.groups.len()),
+        }
     }
 
     /// Whether a lookup that has this much time may run out of it though the source works.

@@ -24,7 +24,21 @@ pub(super) struct Hit {
     pub refresh: bool,
 }
 
+/// What was asked of a cache, or of a part of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Users who were remembered when somebody asked for them.
+    pub hits: u64,
+    /// Users who were not, so that the source had to be asked.
+    pub misses: u64,
+    /// Users who were looked up again before they were forgotten.
+    pub refreshes: u64,
+    /// Users who were forgotten to make room for others.
+    pub evictions: u64,
+}
+
 pub(super) struct Shard {
+    counts: Counts,
     entries: LruCache<Key, Entry, BuildHasherDefault<Carried>>,
     flights: HashMap<Key, Arc<Flight>, BuildHasherDefault<Carried>>,
 }
@@ -35,9 +49,21 @@ impl Shard {
         let mut entries = LruCache::unbounded_with_hasher(BuildHasherDefault::default());
         entries.resize(capacity);
         Shard {
+            counts: Counts::default(),
             entries,
             flights: HashMap::default(),
         }
+    }
+
+    /// What [`Shard::hit`] finds, counted as asked for.
+    pub fn ask(&mut self, asked: &Asked<'_>, now: Duration) -> Option<Hit> {
+        let hit = self.hit(asked, now);
+        if hit.is_some() {
+            self.counts.hits += 1;
+        } else {
+            self.counts.misses += 1;
+        }
+        hit
     }
 
     pub fn hit(&mut self, asked: &Asked<'_>, now: Duration) -> Option<Hit> {
@@ -59,6 +85,14 @@ impl Shard {
         self.entries.peek(asked as &dyn Hashed)
     }
 
+    /// Every entry, and whether a lookup of it is under way.
+    pub fn entries(&self) -> impl Iterator<Item = (&str, &Entry, bool)> {
+        self.entries.iter().map(|(key, entry)| {
+            let under_way = self.flights.contains_key(key as &dyn Hashed);
+            (key.name(), entry, under_way)
+        })
+    }
+
     /// The lookup of this name that is under way.
     pub fn flight(&self, asked: &Asked<'_>) -> Option<&Arc<Flight>> {
         self.flights.get(asked as &dyn Hashed)
@@ -69,6 +103,12 @@ impl Shard {
         let flight = Arc::new(Flight::default());
         self.flights.insert(Key::from(asked), Arc::clone(&flight));
         flight
+    }
+
+    /// Begins a lookup of what is remembered, as [`Shard::start`] does.
+    pub fn start_refresh(&mut self, asked: &Asked<'_>) -> Arc<Flight> {
+        self.counts.refreshes += 1;
+        self.start(asked)
     }
 
     /// Ends a lookup and says whether it still was the one of this name: a flush lets go of those
@@ -86,7 +126,10 @@ impl Shard {
     /// Replaces what is remembered, by nothing if the entry is of no use even if lookups fail.
     pub fn put(&mut self, asked: &Asked<'_>, entry: Entry, stale_if_error: Duration) {
         if entry.is_ever_usable(stale_if_error) {
-            self.entries.put(Key::from(asked), entry);
+            let gone = self.entries.push(Key::from(asked), entry);
+            if gone.is_some_and(|(key, _)| key.name() != asked.name) {
+                self.counts.evictions += 1;
+            }
         } else {
             self.remove(asked);
         }
@@ -104,6 +147,10 @@ impl Shard {
     pub fn flush_user(&mut self, asked: &Asked<'_>) {
         self.remove(asked);
         self.flights.remove(asked as &dyn Hashed);
+    }
+
+    pub fn counts(&self) -> Counts {
+        self.counts
     }
 
     pub fn len(&self) -> usize {

@@ -1411,3 +1411,168 @@ mod under_load {
         assert_eq!(Arc::strong_count(&shared), 1, "the threads have ended");
     }
 }
+
+mod what_operators_see {
+    use super::*;
+
+    fn metric(world: &World, name: &str) -> u64 {
+        let metrics = Cache::metrics(Some(&world.cache));
+        let found: Vec<&Metric> = metrics
+            .iter()
+            .filter(|metric| metric.name == name)
+            .collect();
+        assert_eq!(found.len(), 1, "{name}");
+        found[0].value
+    }
+
+    fn states(world: &World) -> Vec<(String, State)> {
+        let remembered = world.cache.remembered();
+        let mut states: Vec<_> = remembered
+            .into_iter()
+            .map(|user| (user.name, user.state))
+            .collect();
+        states.sort_unstable_by(|(left, _), (right, _)| left.cmp(right));
+        states
+    }
+
+    #[test]
+    fn hits_misses_refreshes_and_evictions_are_counted() {
+        let world = World::new(Settings {
+            max_users: NonZeroUsize::new(1).unwrap(),
+            ..settings()
+        });
+        for name in ["svc", "svc", "svc", "bob", "svc"] {
+            world.ask(name).unwrap();
+        }
+        world.clock.advance(secs(24));
+        world.ask("svc").unwrap();
+        assert_eq!(world.refresh(), 1);
+        for (name, count) in [
+            ("cache_hits", 3),
+            ("cache_misses", 3),
+            ("cache_refreshes", 1),
+            ("cache_evictions", 2),
+            ("cache_size", 1),
+            ("lookup_milliseconds_le_1", 4),
+            ("lookup_milliseconds_le_inf", 4),
+            ("lookup_failures", 0),
+        ] {
+            assert_eq!(metric(&world, name), count, "{name}");
+        }
+    }
+
+    #[test]
+    fn slow_and_failed_lookups_and_the_breaker_are_seen() {
+        let world = World::new(settings());
+        let clock = Arc::clone(&world.clock);
+        world.source.says(move |_, _| {
+            clock.advance(Duration::from_millis(70));
+            Err(outage())
+        });
+        let failures = u64::from(breaker::FAILURES);
+        for number in 0..failures {
+            assert_eq!(metric(&world, "breaker_open"), 0);
+            assert!(world.ask(&number.to_string()).is_err());
+        }
+        assert!(world.ask("refused").is_err());
+        for (name, count) in [
+            ("breaker_open", 1),
+            ("lookups_refused", 1),
+            ("lookup_failures", failures),
+            ("lookup_milliseconds_le_50", 0),
+            ("lookup_milliseconds_le_100", failures),
+            ("lookup_milliseconds_sum", 70 * failures),
+            ("cache_size", 0),
+        ] {
+            assert_eq!(metric(&world, name), count, "{name}");
+        }
+    }
+
+    #[test]
+    fn without_a_cache_the_names_are_the_same() {
+        let names = |metrics: Vec<Metric>| metrics.into_iter().map(|metric| metric.name);
+        let world = World::new(settings());
+        let with: Vec<String> = names(Cache::metrics(Some(&world.cache))).collect();
+        assert_eq!(names(Cache::metrics(None)).collect::<Vec<_>>(), with);
+        assert!(Cache::metrics(None).iter().all(|metric| metric.value == 0));
+    }
+
+    #[test]
+    fn what_is_remembered_says_what_it_is_good_for() {
+        let world = World::new(Settings {
+            stale_if_error: secs(10),
+            ..settings()
+        });
+        world.source.says(|name, _| {
+            Ok(match name {
+                "svc" => Some(User {
+                    groups: vec!["bi".to_owned(), "etl".to_owned()],
+                    ..holder()
+                }),
+                "alice" => Some(User::default()),
+                _ => None,
+            })
+        });
+        for name in ["svc", "alice", "nobody"] {
+            world.ask(name).unwrap();
+        }
+        let state = |name: &str, state| (name.to_owned(), state);
+        world.clock.advance(secs(4));
+        assert_eq!(
+            states(&world),
+            [
+                state("alice", State::Negative),
+                state("nobody", State::Negative),
+                state("svc", State::Fresh)
+            ]
+        );
+        world.clock.advance(secs(1));
+        let remembered = world.cache.remembered();
+        let of = |name: &str| {
+            remembered
+                .iter()
+                .find(|user| user.name == name)
+                .unwrap()
+                .clone()
+        };
+        assert_eq!(
+            of("svc"),
+            Remembered {
+                name: "svc".to_owned(),
+                state: State::Fresh,
+                age: secs(5),
+                known: true,
+                may_impersonate: true,
+                groups: 2,
+            }
+        );
+        assert_eq!(
+            (
+                of("alice").state,
+                of("alice").known,
+                of("alice").may_impersonate
+            ),
+            (State::Stale, true, false)
+        );
+        assert_eq!(
+            (of("nobody").state, of("nobody").known),
+            (State::Stale, false)
+        );
+        world.clock.advance(secs(10));
+        assert_eq!(states(&world)[0], state("alice", State::Expired));
+    }
+
+    #[test]
+    fn who_is_looked_up_again_is_seen_to_be() {
+        let world = World::attended(patient());
+        world.ask("svc").unwrap();
+        let (release, held) = held_back(|_, _| Ok(Some(holder())));
+        world.source.says(held);
+        world.clock.advance(secs(999));
+        world.ask("svc").unwrap();
+        until(|| world.source.calls() == 2);
+        assert_eq!(states(&world), [("svc".to_owned(), State::Refreshing)]);
+        drop(release);
+        until(|| states(&world) == [("svc".to_owned(), State::Fresh)]);
+    }
+}

@@ -15,12 +15,15 @@ use crate::name::Folding;
 use crate::pattern::Pattern;
 use crate::source::settings::Settings as SourceSettings;
 
+mod effective;
 mod property;
 mod source;
 
 /// Properties by name, as an operator wrote them.
 pub type Properties = BTreeMap<String, String>;
 
+pub use effective::Setting;
+pub(crate) use effective::effective;
 pub use property::{AUDIT_FILE, ENDPOINT, GROUP_FILE, POLICY_FILE, USER_MAPPING_FILE};
 
 /// Where decisions are recorded unless the operator says otherwise.

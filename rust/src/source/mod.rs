@@ -14,8 +14,9 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::cache::Cache;
+use crate::cache::{Cache, Remembered};
 use crate::clock::Clock;
+use crate::metrics::Metric;
 use crate::scope::Scope;
 use crate::source::local::{LocalFiles, Snapshot};
 use crate::user::User;
@@ -53,6 +54,19 @@ impl Source {
                 .map(|cache| (cache, cache.deadline(now))),
             now: Cell::new(now),
         }
+    }
+
+    /// Whom the source was asked for and is remembered; nobody without a remote source.
+    pub fn remembered(&self) -> Vec<Remembered> {
+        self.remote
+            .as_ref()
+            .map(Cache::remembered)
+            .unwrap_or_default()
+    }
+
+    /// What is counted of lookups and of what is remembered.
+    pub fn metrics(&self) -> Vec<Metric> {
+        Cache::metrics(self.remote.as_ref())
     }
 
     /// Looks for changed files at once.
@@ -103,6 +117,11 @@ impl View<'_> {
                 .policy()
                 .and_then(|policy| policy.user(&name).cloned())),
         }
+    }
+
+    /// The clock's time when it was last read for this decision.
+    pub fn elapsed(&self) -> Duration {
+        self.now.get()
     }
 
     /// The name that the source knows a user by; `None` if it knows no such user.

@@ -1,0 +1,73 @@
+//! What an engine shows to those who run it, and what it does for them.
+
+use std::borrow::Cow;
+
+use crate::audit::Audit;
+use crate::cache::Remembered;
+use crate::config::Setting;
+use crate::history::Past;
+use crate::metrics::Metric;
+use crate::name::Name;
+
+use super::Engine;
+
+/// Somebody who wants to see or do what is for administrators.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller<'a> {
+    /// The user whose rights count: of a query under impersonation, the target.
+    pub user: Name<'a>,
+    /// The user's groups as the query engine knows them; the source's are added.
+    pub groups: Vec<Cow<'a, str>>,
+}
+
+impl Engine {
+    /// What the engine counts, under names that stay.
+    pub fn metrics(&self) -> Vec<Metric> {
+        let mut metrics = self.counted.metrics();
+        metrics.extend(self.source.metrics());
+        metrics.extend(Audit::metrics(self.audit.as_ref()));
+        metrics
+    }
+
+    /// The last decisions, the newest first: all of them, or those in which this user is the impersonator
+    /// or the target.
+    pub fn decisions(&self, of: Option<&Name<'_>>) -> Vec<Past> {
+        let mut decisions = self.history.read(&*self.clock);
+        if let Some(user) = of {
+            let folded = self.folding.fold(user.as_str());
+            let is_user = |name: &str| user.is_valid() && self.folding.fold(name) == folded;
+            decisions.retain(|past| is_user(&past.impersonator) || is_user(&past.target));
+        }
+        decisions
+    }
+
+    /// Who is remembered of the remote permission source.
+    pub fn remembered(&self) -> Vec<Remembered> {
+        self.source.remembered()
+    }
+
+    /// What holds of each property, without secrets.
+    pub fn settings(&self) -> &[Setting] {
+        &self.settings
+    }
+
+    /// Whether somebody is an admin now, judged as the impersonator of a decision is: a disabled account
+    /// is not, and where the source cannot answer, the name and the groups that are known decide.
+    pub fn is_admin(&self, caller: &Caller<'_>) -> bool {
+        if !caller.user.is_valid() {
+            return false;
+        }
+        let view = self.source.view();
+        let user = self.folding.fold(caller.user.as_str());
+        let known = view.user(&user);
+        if let Ok(Some(account)) = &known
+            && !account.is_enabled(|| self.clock.now())
+        {
+            return false;
+        }
+        let own = caller.groups.iter().map(Cow::as_ref);
+        self.admins
+            .reason(&user, own.chain(view.groups(&user, &known)))
+            .is_some()
+    }
+}

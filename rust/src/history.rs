@@ -1,0 +1,236 @@
+//! The last decisions, for whoever asks right now. The audit file has them all.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use parking_lot::Mutex;
+
+use crate::clock::Clock;
+use crate::engine::{Path, Request};
+use crate::name::MAX_BYTES;
+use crate::reason::Reason;
+
+/// How many decisions are remembered.
+const CAPACITY: usize = 10_000;
+
+/// A decision that was made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Past {
+    /// When it was made.
+    pub time: Timestamp,
+    /// The reason that held in the end.
+    pub reason: Reason,
+    /// Who asked.
+    pub impersonator: String,
+    /// Who was to be impersonated.
+    pub target: String,
+    /// How the impersonator authenticated.
+    pub principal: Option<String>,
+    /// The way on which the request came.
+    pub path: Path,
+    /// The query, where there was one already.
+    pub query_id: Option<String>,
+}
+
+/// A ring whose places are written over, so that remembering a decision takes no memory once the ring
+/// is full, and waits only for whoever reads that very place.
+pub(crate) struct History {
+    next: AtomicU64,
+    places: Box<[Mutex<Place>]>,
+}
+
+#[derive(Default)]
+struct Place {
+    /// Counted from 1; zero is nothing.
+    number: u64,
+    at: Duration,
+    decided: Option<(Reason, Path)>,
+    /// Impersonator, target, principal and query id in a row.
+    text: String,
+    target_at: usize,
+    principal_at: Option<usize>,
+    query_id_at: Option<usize>,
+}
+
+impl History {
+    pub fn new() -> Self {
+        History::of(CAPACITY)
+    }
+
+    fn of(capacity: usize) -> Self {
+        History {
+            next: AtomicU64::new(0),
+            places: (0..capacity).map(|_| Mutex::default()).collect(),
+        }
+    }
+
+    pub fn add(&self, at: Duration, request: &Request<'_>, reason: Reason) {
+        let index = self.next.fetch_add(1, Ordering::Relaxed);
+        let mut place = self.places[(index % self.places.len() as u64) as usize].lock();
+        // Somebody who was overtaken by a whole round has nothing to say any more.
+        if place.number <= index {
+            place.number = index + 1;
+            place.write(at, request, reason);
+        }
+    }
+
+    /// The newest first, by the clock whose elapsed times they were added with.
+    pub fn read(&self, clock: &dyn Clock) -> Vec<Past> {
+        let (now, elapsed) = (clock.now(), clock.elapsed());
+        let time = |at| now - elapsed.saturating_sub(at);
+        let mut found: Vec<(u64, Past)> = self
+            .places
+            .iter()
+            .filter_map(|place| {
+                let place = place.lock();
+                Some((place.number, place.read(time)?))
+            })
+            .collect();
+        found.sort_unstable_by_key(|(number, _)| u64::MAX - number);
+        found.into_iter().map(|(_, past)| past).collect()
+    }
+}
+
+impl Place {
+    fn write(&mut self, at: Duration, request: &Request<'_>, reason: Reason) {
+        self.at = at;
+        self.decided = Some((reason, request.path));
+        self.text.clear();
+        self.append(request.impersonator.as_str());
+        self.target_at = self.append(request.target.as_str());
+        let principal = request.principal.as_ref();
+        self.principal_at = principal.map(|name| self.append(name.as_str()));
+        self.query_id_at = request.query_id.as_ref().map(|id| self.append(id));
+    }
+
+    /// Returns where the text begins. One that is too long to be a name is kept in part.
+    fn append(&mut self, text: &str) -> usize {
+        let begin = self.text.len();
+        if text.len() <= MAX_BYTES {
+            self.text.push_str(text);
+        } else {
+            let end = (0..=MAX_BYTES)
+                .rev()
+                .find(|end| text.is_char_boundary(*end));
+            self.text.push_str(&text[..end.unwrap_or_default()]);
+            self.text.push('…');
+        }
+        begin
+    }
+
+    fn read(&self, time: impl Fn(Duration) -> Timestamp) -> Option<Past> {
+        let (reason, path) = self.decided?;
+        let part = |begin: usize, end: usize| self.text[begin..end].to_owned();
+        let end = self.text.len();
+        let query_id_at = self.query_id_at.unwrap_or(end);
+        let principal_at = self.principal_at.unwrap_or(query_id_at);
+        Some(Past {
+            time: time(self.at),
+            reason,
+            impersonator: part(0, self.target_at),
+            target: part(self.target_at, principal_at),
+            principal: self.principal_at.map(|begin| part(begin, query_id_at)),
+            path,
+            query_id: self.query_id_at.map(|begin| part(begin, end)),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::testing::ManualClock;
+    use std::thread;
+
+    const NOON: &str = "2026-11-24T12:00:00Z";
+
+    fn at(number: u64) -> Duration {
+        Duration::from_millis(number)
+    }
+
+    fn read(history: &History) -> Vec<Past> {
+        let clock = ManualClock::at(NOON);
+        clock.advance(at(1000));
+        history.read(&clock)
+    }
+
+    fn noon() -> Timestamp {
+        NOON.parse().unwrap()
+    }
+
+    #[test]
+    fn what_was_decided_comes_back_whole() {
+        let history = History::new();
+        for (principal, query_id) in [
+            (None, None),
+            (Some("svc@REALM"), None),
+            (None, Some("q1")),
+            (Some(""), Some("q1")),
+            (Some("svc@REALM"), Some("")),
+        ] {
+            let mut request = Request::new("svc", "zoë");
+            request.path = Path::Property;
+            request.principal = principal.map(Into::into);
+            request.query_id = query_id.map(Into::into);
+            history.add(at(7), &request, Reason::OutOfScope);
+            let past = Past {
+                time: noon() + at(7),
+                reason: Reason::OutOfScope,
+                impersonator: "svc".to_owned(),
+                target: "zoë".to_owned(),
+                principal: principal.map(str::to_owned),
+                path: Path::Property,
+                query_id: query_id.map(str::to_owned),
+            };
+            assert_eq!(read(&history)[0], past);
+        }
+    }
+
+    #[test]
+    fn the_last_ones_are_kept_the_newest_first() {
+        let history = History::of(3);
+        assert_eq!(read(&history), []);
+        for number in 0..5 {
+            history.add(
+                at(number),
+                &Request::new("svc", "alice"),
+                Reason::Permission,
+            );
+        }
+        let times: Vec<Timestamp> = read(&history).iter().map(|past| past.time).collect();
+        assert_eq!(times, [4, 3, 2].map(|number| noon() + at(number)));
+    }
+
+    #[test]
+    fn names_that_are_too_long_are_kept_in_part() {
+        let history = History::of(1);
+        let long = "é".repeat(5000);
+        history.add(at(0), &Request::new(&long, "alice"), Reason::InvalidName);
+        let past = &read(&history)[0];
+        assert_eq!(past.impersonator, format!("{}…", "é".repeat(MAX_BYTES / 2)));
+        assert_eq!(past.target, "alice");
+    }
+
+    #[test]
+    fn many_threads_at_once_lose_nothing_and_mix_nothing() {
+        let history = History::of(4000);
+        thread::scope(|scope| {
+            for thread in 0..4 {
+                let history = &history;
+                scope.spawn(move || {
+                    for number in 0..1000 {
+                        let name = format!("user{thread}-{number}");
+                        history.add(at(number), &Request::new(&name, &name), Reason::Permission);
+                        if number % 100 == 0 {
+                            read(history);
+                        }
+                    }
+                });
+            }
+        });
+        let read = read(&history);
+        assert_eq!(read.len(), 4000);
+        assert!(read.iter().all(|past| past.impersonator == past.target));
+    }
+}
