@@ -133,6 +133,13 @@ fn is_admin(handle: jlong, caller: &[u8]) -> Result<bool, BoundaryError> {
     Ok(engine.is_admin(&wire::read_caller(caller)?))
 }
 
+fn flush(handle: jlong, flush: &[u8]) -> Result<bool, BoundaryError> {
+    let engine = place(handle)?.engine.load();
+    let engine = engine.as_ref().ok_or(BoundaryError::Closed)?;
+    let (caller, user) = wire::read_flush(flush)?;
+    Ok(engine.flush_for(&caller, user.as_ref()))
+}
+
 /// Works on a closed engine, too: closing it may leave something to say.
 fn drain_log(handle: jlong) -> Result<Vec<u8>, BoundaryError> {
     Ok(wire::write_messages(&place(handle)?.log.drain()))
@@ -423,6 +430,23 @@ pub extern "system" fn Java_dev_impersonation_engine_Natives_isAdmin<'local>(
     env.with_env(|env| {
         with_bytes(env, &caller, wire::MAX_REQUEST, |_, bytes| {
             is_admin(handle, bytes)
+        })
+    })
+    .resolve::<ThrowEngineException>()
+}
+
+/// `boolean flush(long handle, byte[] arguments)`
+// SAFETY: the name is that of a method of our own class, so nothing else has it.
+#[unsafe(no_mangle)]
+pub extern "system" fn Java_dev_impersonation_engine_Natives_flush<'local>(
+    mut env: EnvUnowned<'local>,
+    _class: JClass<'local>,
+    handle: jlong,
+    arguments: JByteArray<'local>,
+) -> jboolean {
+    env.with_env(|env| {
+        with_bytes(env, &arguments, wire::MAX_REQUEST, |_, bytes| {
+            flush(handle, bytes)
         })
     })
     .resolve::<ThrowEngineException>()

@@ -12,7 +12,8 @@
 //! | reasons | number (32 bits), then code (32 bits), reason and sentence of each |
 //! | bound | code (32 bits) of the reason, number (32 bits) of the target's groups, groups |
 //! | viewer | 0 or 1 and a user |
-//! | caller | user, number of groups (32 bits), groups |
+//! | caller | user, 0 or 1 and the principal, 0 or 1 and the query id, number of groups (32 bits), groups |
+//! | flush | caller, 0 or 1 and who is to be forgotten |
 //! | metrics | number (32 bits), then name and value (64 bits) of each |
 //! | past | number (32 bits), then time (64 bits) in microseconds since 1970, code (32 bits) of the reason, path (8 bits), impersonator, target, 0 or 1 and the principal, 0 or 1 and the query id of each |
 //! | remembered | number (32 bits), then name, state, age (64 bits) in milliseconds, known and may impersonate (8 bits each, 0 or 1), number of groups (32 bits) of each |
@@ -34,7 +35,8 @@ use crate::reason::Reason;
 mod operators;
 
 pub use operators::{
-    read_caller, read_viewer, write_metrics, write_past, write_remembered, write_settings,
+    read_caller, read_flush, read_viewer, write_metrics, write_past, write_remembered,
+    write_settings,
 };
 
 /// The largest ended query, in bytes: some have thousands of tables.

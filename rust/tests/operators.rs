@@ -12,6 +12,7 @@ use immuta_impersonation::cache::State;
 use immuta_impersonation::engine::Caller;
 use immuta_impersonation::history::Past;
 use immuta_impersonation::{Engine, Name, Path, Reason, Request};
+use serde_json::{Value, json};
 
 /// A lookup that takes longer has failed. No lookup should.
 const PATIENT: Duration = Duration::from_secs(60);
@@ -61,6 +62,8 @@ fn caller<'a>(user: &'a str, groups: &[&'a str]) -> Caller<'a> {
     Caller {
         user: user.into(),
         groups: groups.iter().map(|group| (*group).into()).collect(),
+        principal: Some("svc@REALM".into()),
+        query_id: Some("q1".into()),
     }
 }
 
@@ -203,6 +206,109 @@ fn an_admin_is_who_would_be_one_in_a_decision() {
     assert!(!world.is_admin("root\n", &["operators"]));
     assert!(!world.is_admin("gone", &["operators"]), "disabled");
     assert!(world.is_admin("nightshift", &[]), "by the group file");
+}
+
+#[test]
+fn a_flush_makes_a_revocation_hold_at_once() {
+    let world = World::new(|c| c.with("immuta.user.admin", "root"));
+    for (revoked, other, whom) in [("svc", "mallory", Some("svc")), ("mallory", "svc", None)] {
+        for name in [revoked, other] {
+            let holder = FakeUser::new(name, &["IMPERSONATE_USER"]);
+            world.immuta.put_user(holder);
+        }
+        world.engine.flush(None);
+        for name in [revoked, other] {
+            assert_eq!(reason(&world.engine, name, "alice"), "permission");
+            world.immuta.put_user(FakeUser::new(name, &[]));
+        }
+        assert_eq!(reason(&world.engine, revoked, "alice"), "permission");
+        let whom_name = whom.map(Name::from);
+        assert!(
+            !world
+                .engine
+                .flush_for(&caller(revoked, &["root"]), whom_name.as_ref())
+        );
+        assert_eq!(
+            reason(&world.engine, revoked, "alice"),
+            "permission",
+            "refused"
+        );
+        assert!(
+            world
+                .engine
+                .flush_for(&caller("root", &[]), whom_name.as_ref())
+        );
+        assert_eq!(reason(&world.engine, revoked, "alice"), "no-permission");
+        let rest = if whom.is_some() {
+            "permission"
+        } else {
+            "no-permission"
+        };
+        assert_eq!(reason(&world.engine, other, "alice"), rest);
+    }
+}
+
+#[test]
+fn each_flush_leaves_a_line_allowed_or_refused() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let file = folder.path().join("audit.jsonl");
+    let world = World::new(|configuration| {
+        configuration.with("immuta.user.admin", "root").with(
+            "immuta.impersonation.audit.file",
+            file.display().to_string(),
+        )
+    });
+    let alice = Name::from("alice");
+    world.engine.flush_for(&caller("root", &[]), Some(&alice));
+    world.engine.flush_for(&caller("svc", &["root"]), None);
+    drop(world);
+    let text = fs::read_to_string(&file).unwrap();
+    let lines: Vec<Value> = text
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap())
+        .filter(|line| line["type"] == "flush")
+        .collect();
+    let line = |decision, user, flushed| {
+        json!({"type": "flush", "time": "1970-01-01T00:00:00.000000Z", "decision": decision, "user": user,
+            "flushed": flushed, "principal": "svc@REALM", "queryId": "q1",
+            "engineVersion": immuta_impersonation::VERSION})
+    };
+    assert_eq!(
+        lines,
+        [
+            line("allow", "root", Some("alice")),
+            line("deny", "svc", None)
+        ]
+    );
+}
+
+#[test]
+fn a_flush_looks_for_changed_files_too() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let policy = folder.path().join("policy.json");
+    let write = |permissions: &str| {
+        let text = format!(
+            r#"{{"users": [{{"name": "svc", "permissions": [{permissions}]}}, {{"name": "alice"}}]}}"#
+        );
+        fs::write(&policy, text).unwrap();
+    };
+    write("\"IMPERSONATE_USER\"");
+    let properties = [
+        (
+            "immuta.impersonation.policy-file",
+            policy.display().to_string(),
+        ),
+        ("immuta.impersonation.policy-file.refresh", "1h".to_owned()),
+        ("immuta.impersonation.audit.file", String::new()),
+        ("immuta.user.admin", "root".to_owned()),
+    ];
+    let properties = properties.map(|(name, value)| (name.to_owned(), value));
+    let engine = Engine::open(&properties.into()).unwrap();
+    assert_eq!(reason(&engine, "svc", "alice"), "permission");
+    write("");
+    assert_eq!(reason(&engine, "svc", "alice"), "permission");
+    assert!(engine.flush_for(&caller("root", &[]), None));
+    assert_eq!(reason(&engine, "svc", "alice"), "no-permission");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::text::{escape_controls, shortened};
 use super::{EndedQuery, NamesInSource};
 use crate::VERSION;
-use crate::engine::{Path, Request};
+use crate::engine::{Caller, Path, Request};
 use crate::reason::Reason;
 
 /// Of `docs/audit.schema.json`. A change that a reader of the lines could stumble over takes the next number.
@@ -16,6 +16,7 @@ const SCHEMA_VERSION: u32 = 1;
 pub(super) enum Record {
     Decision(Decision),
     Query(Box<Query>),
+    Flush(Box<Flush>),
 }
 
 impl Record {
@@ -23,6 +24,7 @@ impl Record {
         match self {
             Record::Decision(decision) => decision.time,
             Record::Query(query) => query.time,
+            Record::Flush(flush) => flush.time,
         }
     }
 
@@ -30,6 +32,51 @@ impl Record {
         match self {
             Record::Decision(decision) => decision.line(),
             Record::Query(query) => query.line(),
+            Record::Flush(flush) => flush.line(),
+        }
+    }
+}
+
+/// Somebody wanted what is remembered to be forgotten.
+pub(super) struct Flush {
+    time: Timestamp,
+    allowed: bool,
+    user: String,
+    principal: Option<String>,
+    query_id: Option<String>,
+    flushed: Option<String>,
+}
+
+impl Flush {
+    pub(super) fn new(
+        time: Timestamp,
+        caller: &Caller<'_>,
+        user: Option<&str>,
+        allowed: bool,
+    ) -> Self {
+        Flush {
+            time,
+            allowed,
+            user: shortened(caller.user.as_str()),
+            principal: caller
+                .principal
+                .as_ref()
+                .map(|principal| shortened(principal.as_str())),
+            query_id: caller.query_id.as_deref().map(shortened),
+            flushed: user.map(shortened),
+        }
+    }
+
+    fn line(&self) -> Line<'_> {
+        Line::Flush {
+            schema_version: SCHEMA_VERSION,
+            time: time_text(self.time),
+            decision: if self.allowed { "allow" } else { "deny" },
+            user: &self.user,
+            flushed: self.flushed.as_deref(),
+            principal: self.principal.as_deref(),
+            query_id: self.query_id.as_deref(),
+            engine_version: VERSION,
         }
     }
 }
@@ -155,6 +202,18 @@ pub(super) enum Line<'a> {
         mapped_target: Option<&'a str>,
         principal: Option<&'a str>,
         path: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        query_id: Option<&'a str>,
+        engine_version: &'a str,
+    },
+    Flush {
+        schema_version: u32,
+        time: String,
+        decision: &'a str,
+        user: &'a str,
+        /// Null for everybody.
+        flushed: Option<&'a str>,
+        principal: Option<&'a str>,
         #[serde(skip_serializing_if = "Option::is_none")]
         query_id: Option<&'a str>,
         engine_version: &'a str,

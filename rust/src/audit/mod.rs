@@ -13,7 +13,7 @@ use std::time::Duration;
 use crossbeam_channel::{SendTimeoutError, Sender, bounded};
 use jiff::Timestamp;
 
-use crate::engine::Request;
+use crate::engine::{Caller, Request};
 use crate::log::Log;
 use crate::metrics::Metric;
 use crate::reason::Reason;
@@ -32,7 +32,7 @@ pub use rotation::Rotation;
 pub use settings::{OnFailure, Settings};
 pub use text::escape_controls;
 
-use line::{Decision, Line, Query, Record};
+use line::{Decision, Flush, Line, Query, Record};
 use writer::Writer;
 
 /// Lines that may wait for the writer.
@@ -133,6 +133,19 @@ impl Audit {
             names_in_source,
             query,
         })));
+    }
+
+    /// Records that somebody wanted what is remembered of a user, or of everybody, to be forgotten. Blocks
+    /// as [`Audit::record`] does.
+    pub fn record_flush(
+        &self,
+        now: Timestamp,
+        caller: &Caller<'_>,
+        user: Option<&str>,
+        allowed: bool,
+    ) {
+        let flush = Flush::new(now, caller, user, allowed);
+        self.hand_over(Record::Flush(Box::new(flush)));
     }
 
     /// Whether the writer has it now.

@@ -18,6 +18,10 @@ pub struct Caller<'a> {
     pub user: Name<'a>,
     /// The user's groups as the query engine knows them; the source's are added.
     pub groups: Vec<Cow<'a, str>>,
+    /// How the client authenticated, for the record.
+    pub principal: Option<Name<'a>>,
+    /// The query, for the record.
+    pub query_id: Option<Cow<'a, str>>,
 }
 
 impl Engine {
@@ -69,5 +73,23 @@ impl Engine {
         self.admins
             .reason(&user, own.chain(view.groups(&user, &known)))
             .is_some()
+    }
+
+    /// Forgets what is remembered of a user, or of everybody, and looks for changed files, if the caller is
+    /// an admin; says whether that is so. It leaves a line in the audit file. One that cannot be written
+    /// keeps nobody from taking rights away.
+    pub fn flush_for(&self, caller: &Caller<'_>, user: Option<&Name<'_>>) -> bool {
+        let allowed = self.is_admin(caller);
+        let name = user.map(Name::as_str);
+        if allowed {
+            self.reload();
+            if user.is_none_or(Name::is_valid) {
+                self.flush(name);
+            }
+        }
+        if let Some(audit) = &self.audit {
+            audit.record_flush(self.clock.now(), caller, name, allowed);
+        }
+        allowed
     }
 }

@@ -8,6 +8,26 @@ use crate::history::Past;
 use crate::metrics::Metric;
 use crate::name::Name;
 
+impl<'a> Reader<'a> {
+    fn caller(&mut self) -> Result<Caller<'a>, WireError> {
+        let user = Name::from_bytes(self.string()?);
+        let principal = self.optional_string("principal")?.map(Name::from_bytes);
+        let query_id = self
+            .optional_string("query id")?
+            .map(String::from_utf8_lossy);
+        let mut groups = Vec::new();
+        for _ in 0..self.number()? {
+            groups.push(String::from_utf8_lossy(self.string()?));
+        }
+        Ok(Caller {
+            user,
+            groups,
+            principal,
+            query_id,
+        })
+    }
+}
+
 impl Writer {
     fn long(&mut self, number: i64) {
         self.bytes.extend_from_slice(&number.to_be_bytes());
@@ -33,13 +53,22 @@ pub fn read_viewer(bytes: &[u8]) -> Result<Option<Name<'_>>, WireError> {
 /// The bytes are not a caller. A name that is not UTF-8 is no error; it is never valid.
 pub fn read_caller(bytes: &[u8]) -> Result<Caller<'_>, WireError> {
     let mut reader = Reader { rest: bytes };
-    let user = Name::from_bytes(reader.string()?);
-    let mut groups = Vec::new();
-    for _ in 0..reader.number()? {
-        groups.push(String::from_utf8_lossy(reader.string()?));
-    }
+    let caller = reader.caller()?;
     reader.end()?;
-    Ok(Caller { user, groups })
+    Ok(caller)
+}
+
+/// Unpacks a caller, and who is to be forgotten.
+///
+/// # Errors
+///
+/// The bytes are not these. A name that is not UTF-8 is no error; it is never valid.
+pub fn read_flush(bytes: &[u8]) -> Result<(Caller<'_>, Option<Name<'_>>), WireError> {
+    let mut reader = Reader { rest: bytes };
+    let caller = reader.caller()?;
+    let user = reader.optional_string("user")?.map(Name::from_bytes);
+    reader.end()?;
+    Ok((caller, user))
 }
 
 /// Packs what is counted.
@@ -104,9 +133,11 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn caller(user: &str, groups: &[String]) -> Vec<u8> {
+    fn caller(user: &str, principal: Option<&str>, groups: &[String]) -> Vec<u8> {
         let mut writer = Writer::default();
         writer.string(user);
+        writer.optional_string(principal);
+        writer.optional_string(Some("q1"));
         writer.number(groups.len());
         for group in groups {
             writer.string(group);
@@ -116,22 +147,34 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_caller_comes_back_as_it_went(user in any::<String>(), groups in any::<Vec<String>>()) {
-            let bytes = caller(&user, &groups);
-            let groups = groups.iter().map(|group| group.as_str().into()).collect();
-            prop_assert_eq!(read_caller(&bytes), Ok(Caller { user: Name::from(user.as_str()), groups }));
+        fn any_caller_comes_back_as_it_went(
+            user in any::<String>(), principal in any::<Option<String>>(), groups in any::<Vec<String>>(),
+            whom in any::<Option<String>>(),
+        ) {
+            let bytes = caller(&user, principal.as_deref(), &groups);
+            let expected = Caller {
+                user: Name::from(user.as_str()),
+                groups: groups.iter().map(|group| group.as_str().into()).collect(),
+                principal: principal.as_deref().map(Name::from),
+                query_id: Some("q1".into()),
+            };
+            prop_assert_eq!(read_caller(&bytes), Ok(expected.clone()));
+            let mut writer = Writer { bytes };
+            writer.optional_string(whom.as_deref());
+            prop_assert_eq!(read_flush(&writer.bytes), Ok((expected, whom.as_deref().map(Name::from))));
         }
 
         #[test]
         fn no_bytes_make_the_reader_panic(bytes in any::<Vec<u8>>()) {
             let _ = read_caller(&bytes);
+            let _ = read_flush(&bytes);
             let _ = read_viewer(&bytes);
         }
     }
 
     #[test]
     fn bytes_that_end_early_or_late_are_refused() {
-        let bytes = caller("root", &["wheel".to_owned()]);
+        let bytes = caller("root", Some("p"), &["wheel".to_owned()]);
         for end in 0..bytes.len() {
             assert_eq!(
                 read_caller(&bytes[..end]),
@@ -139,9 +182,12 @@ mod tests {
                 "{end}"
             );
         }
+        assert_eq!(read_flush(&bytes), Err(WireError::Truncated));
         let mut longer = bytes.clone();
         longer.push(0);
         assert_eq!(read_caller(&longer), Err(WireError::LeftOver(1)));
+        longer.push(0);
+        assert_eq!(read_flush(&longer), Err(WireError::LeftOver(1)));
         assert_eq!(read_viewer(&[0]), Ok(None));
         assert_eq!(read_viewer(&[1, 0, 0, 0, 1, b'a']), Ok(Some("a".into())));
         assert_eq!(read_viewer(&[2]), Err(WireError::UnknownValue("viewer")));
@@ -150,8 +196,7 @@ mod tests {
 
     #[test]
     fn a_name_that_is_not_utf_8_is_never_valid() {
-        let bytes = caller("abc", &[]);
-        let mut broken = bytes.clone();
+        let mut broken = caller("abc", None, &[]);
         broken[4..7].copy_from_slice(b"\xed\xa0\x80");
         assert!(!read_caller(&broken).unwrap().user.is_valid());
     }

@@ -1,9 +1,11 @@
 package dev.impersonation.engine;
 
-import java.util.ArrayList;
+import java.util.Collections;
+import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 
 import static dev.impersonation.engine.EngineException.Code.CLOSED;
@@ -70,14 +72,72 @@ public final class Engine
      */
     public List<LogMessage> drainLog()
     {
-        MessageReader reader = new MessageReader(Natives.drainLog(handle));
-        int count = reader.readCount();
-        List<LogMessage> messages = new ArrayList<>(count);
-        for (int index = 0; index < count; index++) {
-            messages.add(new LogMessage(LogMessage.Level.ofCode(reader.readByte()), reader.readString()));
-        }
-        reader.requireEnd();
-        return List.copyOf(messages);
+        return MessageReader.readList(
+                Natives.drainLog(handle),
+                reader -> new LogMessage(LogMessage.Level.ofCode(reader.readByte()), reader.readString()));
+    }
+
+    /**
+     * What the engine counts, by names that stay the same for as long as it lives. Documented in {@code docs/metrics.md}.
+     */
+    public Map<String, Long> metrics()
+    {
+        requireOpen();
+        Map<String, Long> metrics = new LinkedHashMap<>();
+        MessageReader.readList(Natives.metrics(handle), reader -> Map.entry(reader.readString(), reader.readLong()))
+                .forEach(metric -> metrics.put(metric.getKey(), metric.getValue()));
+        return Collections.unmodifiableMap(metrics);
+    }
+
+    /**
+     * The last decisions, the newest first.
+     *
+     * @param user whose decisions alone, as impersonator or as target
+     */
+    public List<PastDecision> decisions(Optional<String> user)
+    {
+        requireOpen();
+        byte[] viewer = new MessageWriter((int) MessageWriter.sizeOf(user)).writeOptionalString(user).toBytes();
+        return MessageReader.readList(Natives.decisions(handle, viewer), reader -> PastDecision.read(reader, catalogue));
+    }
+
+    /**
+     * Who is remembered of the permission source.
+     */
+    public List<RememberedUser> remembered()
+    {
+        requireOpen();
+        return MessageReader.readList(Natives.remembered(handle), RememberedUser::read);
+    }
+
+    /**
+     * What holds of each property, without secrets.
+     */
+    public List<Setting> settings()
+    {
+        requireOpen();
+        return MessageReader.readList(Natives.settings(handle), Setting::read);
+    }
+
+    /**
+     * Whether this is an administrator, by the same rules as in a decision.
+     */
+    public boolean isAdmin(Caller caller)
+    {
+        requireOpen();
+        return Natives.isAdmin(handle, caller.encode());
+    }
+
+    /**
+     * Forgets what is remembered, so that the next decision asks the permission source, if the caller is an administrator. Either way it leaves a line in the audit file.
+     *
+     * @param user who is to be forgotten; everybody if empty
+     * @return whether the caller is an administrator
+     */
+    public boolean flush(Caller caller, Optional<String> user)
+    {
+        requireOpen();
+        return Natives.flush(handle, caller.encodeFlush(user));
     }
 
     /**

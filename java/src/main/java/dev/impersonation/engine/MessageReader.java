@@ -1,5 +1,10 @@
 package dev.impersonation.engine;
 
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.Function;
+
 import static dev.impersonation.engine.EngineException.Code.INTERNAL;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static java.util.Objects.requireNonNull;
@@ -32,6 +37,40 @@ final class MessageReader
                 | (bytes[position + 3] & 0xFF);
         position += Integer.BYTES;
         return value;
+    }
+
+    long readLong()
+    {
+        return (long) readInt() << Integer.SIZE | readInt() & 0xFFFFFFFFL;
+    }
+
+    boolean readBoolean()
+    {
+        int value = readByte();
+        if (value > 1) {
+            throw new EngineException(INTERNAL, "The native library answered with %s where it must say yes or no".formatted(value));
+        }
+        return value == 1;
+    }
+
+    Optional<String> readOptionalString()
+    {
+        return readBoolean() ? Optional.of(readString()) : Optional.empty();
+    }
+
+    /**
+     * A list that is the whole message.
+     */
+    static <T> List<T> readList(byte[] bytes, Function<MessageReader, T> readItem)
+    {
+        MessageReader reader = new MessageReader(bytes);
+        int count = reader.readCount();
+        List<T> items = new ArrayList<>(count);
+        for (int index = 0; index < count; index++) {
+            items.add(readItem.apply(reader));
+        }
+        reader.requireEnd();
+        return List.copyOf(items);
     }
 
     /**

@@ -24,6 +24,18 @@ final class Natives
 
     static native byte[] drainLog(long handle);
 
+    static native byte[] metrics(long handle);
+
+    static native byte[] decisions(long handle, byte[] viewer);
+
+    static native byte[] remembered(long handle);
+
+    static native byte[] settings(long handle);
+
+    static native boolean isAdmin(long handle, byte[] caller);
+
+    static native boolean flush(long handle, byte[] arguments);
+
     static native void close(long handle);
 
     static native void recordQuery(long handle, byte[] query);

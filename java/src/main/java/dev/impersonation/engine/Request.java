@@ -92,6 +92,15 @@ public record Request(
             return code;
         }
 
+        static Path ofCode(int code)
+        {
+            return switch (code) {
+                case 0 -> NATIVE;
+                case 1 -> PROPERTY;
+                default -> throw new EngineException(EngineException.Code.INTERNAL, "The native library knows the unknown path " + code);
+            };
+        }
+
         /**
          * As in the audit file.
          */
