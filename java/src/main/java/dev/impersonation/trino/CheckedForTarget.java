@@ -2,6 +2,7 @@ package dev.impersonation.trino;
 
 import io.trino.spi.QueryId;
 import io.trino.spi.connector.CatalogSchemaName;
+import io.trino.spi.connector.CatalogSchemaRoutineName;
 import io.trino.spi.connector.CatalogSchemaTableName;
 import io.trino.spi.security.AccessDeniedException;
 import io.trino.spi.security.Identity;
@@ -22,11 +23,13 @@ import static java.util.Objects.requireNonNull;
 final class CheckedForTarget
 {
     /**
-     * Looking at the catalog {@code immuta} is free to everybody, for how else could they find out who they are.
+     * Looking at the catalog {@code immuta} is free to everybody, for how else could they find out who they are. What is not for everybody there, its tables refuse.
      */
     static final Set<String> LOOKING = Set.of(
             "canAccessCatalog",
             "checkCanAccessCatalog",
+            // The procedure asks the engine itself.
+            "checkCanExecuteProcedure",
             "checkCanSelectFromColumns",
             "checkCanSetCatalogSessionProperty",
             "checkCanShowColumns",
@@ -221,6 +224,9 @@ final class CheckedForTarget
         }
         if (place instanceof CatalogSchemaTableName table) {
             return table.getCatalogName();
+        }
+        if (place instanceof CatalogSchemaRoutineName routine) {
+            return routine.getCatalogName();
         }
         return place;
     }

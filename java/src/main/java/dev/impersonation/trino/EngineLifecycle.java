@@ -14,6 +14,7 @@ final class EngineLifecycle
 {
     private final Engine engine;
     private final EngineLogPump logPump;
+    private final EngineMBean mbean;
     private final Thread exitHook;
     private final AtomicBoolean closed = new AtomicBoolean();
 
@@ -21,6 +22,7 @@ final class EngineLifecycle
     {
         this.engine = requireNonNull(engine, "engine is null");
         this.logPump = requireNonNull(logPump, "logPump is null");
+        mbean = EngineMBean.register(engine);
         exitHook = new Thread(this::closeOnce, "immuta-impersonation-exit");
     }
 
@@ -41,6 +43,14 @@ final class EngineLifecycle
         return engine;
     }
 
+    /**
+     * By which those who run several engines tell them apart.
+     */
+    String getName()
+    {
+        return mbean.getName();
+    }
+
     @Override
     public void close()
     {
@@ -56,6 +66,7 @@ final class EngineLifecycle
     private void closeOnce()
     {
         if (closed.compareAndSet(false, true)) {
+            mbean.close();
             // The pump goes last, for what the engine has to say while it closes.
             try {
                 engine.close();

@@ -7,6 +7,7 @@ final class ImmutaCatalog
 {
     static final String NAME = "immuta";
     static final String CONNECTOR_NAME = "immuta";
+    static final String SCHEMA = "impersonation";
     static final String PROPERTY = "immuta_user";
     static final String QUALIFIED_PROPERTY = NAME + "." + PROPERTY;
 

@@ -5,6 +5,7 @@ import io.trino.spi.connector.ConnectorMetadata;
 import io.trino.spi.connector.ConnectorSession;
 import io.trino.spi.connector.ConnectorTransactionHandle;
 import io.trino.spi.connector.SystemTable;
+import io.trino.spi.procedure.Procedure;
 import io.trino.spi.session.PropertyMetadata;
 import io.trino.spi.transaction.IsolationLevel;
 
@@ -15,7 +16,7 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import static java.util.Objects.requireNonNull;
 
 /**
- * A catalog without data. It is there for its session property.
+ * A catalog without data of its own. It is there for its session property, and shows and does what concerns impersonation.
  */
 final class ImmutaConnector
         implements Connector
@@ -50,7 +51,18 @@ final class ImmutaConnector
     @Override
     public Set<SystemTable> getSystemTables()
     {
-        return Set.of(new WhoamiTable(liveParts));
+        return Set.of(
+                new WhoamiTable(liveParts),
+                new DecisionsTable(liveParts),
+                new CacheTable(liveParts),
+                new MetricsTable(liveParts),
+                new ConfigTable(liveParts));
+    }
+
+    @Override
+    public Set<Procedure> getProcedures()
+    {
+        return Set.of(new FlushProcedure(liveParts).create());
     }
 
     @Override

@@ -101,6 +101,7 @@ public final class ImpersonationAccessControlFactory
                 recorder,
                 new CheckedForTarget.Environment(path, liveParts, new SecurityContexts(), expressions));
         liveParts.controlStarted(path);
+        liveParts.operable(new OperatedControl(engine.getName(), path, engine.getEngine()));
         return control;
     }
 

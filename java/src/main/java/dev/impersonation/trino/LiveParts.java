@@ -14,6 +14,7 @@ final class LiveParts
     static final LiveParts OF_THIS_PLUGIN = new LiveParts();
 
     private final List<PropertyPath> controls = new CopyOnWriteArrayList<>();
+    private final List<OperatedControl> operated = new CopyOnWriteArrayList<>();
     private final AtomicInteger connectors = new AtomicInteger();
 
     void controlStarted(PropertyPath control)
@@ -23,7 +24,21 @@ final class LiveParts
 
     void controlEnded(PropertyPath control)
     {
+        operated.removeIf(ended -> ended.path() == control);
         controls.remove(control);
+    }
+
+    /**
+     * A control that started can be looked into, until it ends.
+     */
+    void operable(OperatedControl control)
+    {
+        operated.add(requireNonNull(control, "control is null"));
+    }
+
+    List<OperatedControl> operated()
+    {
+        return List.copyOf(operated);
     }
 
     List<PropertyPath> controls()

@@ -28,7 +28,7 @@ final class WhoamiTable
         implements SystemTable
 {
     private static final ConnectorTableMetadata METADATA = new ConnectorTableMetadata(
-            new SchemaTableName("impersonation", "whoami"),
+            new SchemaTableName(ImmutaCatalog.SCHEMA, "whoami"),
             Stream.of("principal", "session_user", "effective_user", "path", "decision", "reason", "groups")
                     .map(name -> new ColumnMetadata(name, VARCHAR))
                     .toList());

@@ -45,7 +45,7 @@ final class KnownQuestions
             "List<ViewExpression>",
             "Map<ColumnSchema, ViewExpression>",
             "Optional<ViewExpression>");
-    private static final Set<String> PLACES = Set.of("CatalogSchemaName", "CatalogSchemaTableName", "String");
+    private static final Set<String> PLACES = Set.of("CatalogSchemaName", "CatalogSchemaRoutineName", "CatalogSchemaTableName", "String");
     private static final Pattern ANSWERS_TO_LOOKING = Pattern.compile("void|boolean|List<.*>|Map<.*>|Optional<.*>");
 
     private KnownQuestions() {}

@@ -279,6 +279,8 @@ final class TestCheckedForTarget
             assertThat(control.filterColumns(context, "immuta", Map.of(WHOAMI.getSchemaTableName(), Set.of("principal")))).hasSize(1);
             control.checkCanSelectFromColumns(context, WHOAMI, Set.of("principal"));
             control.checkCanSelectFromColumns(context, WHOAMI, Optional.empty(), Set.of("principal"));
+            // Which decides by itself who may, and for whom.
+            control.checkCanExecuteProcedure(context, new CatalogSchemaRoutineName("immuta", "impersonation", "flush"));
             assertThat(control.getRowFilters(context, WHOAMI)).isEmpty();
             assertThat(control.getColumnMask(context, WHOAMI, "principal", VarcharType.VARCHAR)).isEmpty();
             assertThat(delegate.calls()).isEmpty();
@@ -294,7 +296,8 @@ final class TestCheckedForTarget
         control.canAccessCatalog(CONTEXT, "immuta");
         control.checkCanSelectFromColumns(CONTEXT, WHOAMI, Set.of("principal"));
         control.checkCanSetCatalogSessionProperty(CONTEXT, "immuta", "immuta_user");
-        assertThat(delegate.methods()).containsExactly("canAccessCatalog", "checkCanSelectFromColumns", "checkCanSetCatalogSessionProperty");
+        control.checkCanExecuteProcedure(CONTEXT, new CatalogSchemaRoutineName("immuta", "impersonation", "flush"));
+        assertThat(delegate.methods()).containsExactly("canAccessCatalog", "checkCanSelectFromColumns", "checkCanSetCatalogSessionProperty", "checkCanExecuteProcedure");
         assertThat(control.filterCatalogs(CONTEXT, Set.of("immuta"))).isSameAs(delegate.lastAnswer());
         assertThat(path.isInUse()).isFalse();
     }

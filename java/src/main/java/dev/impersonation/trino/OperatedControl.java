@@ -1,0 +1,46 @@
+package dev.impersonation.trino;
+
+import dev.impersonation.engine.Caller;
+import dev.impersonation.engine.Engine;
+import io.trino.spi.connector.ConnectorSession;
+
+import java.security.Principal;
+import java.util.Optional;
+import java.util.Set;
+
+import static java.util.Objects.requireNonNull;
+
+/**
+ * One of our access controls, as those see it who run it.
+ *
+ * @param name as in JMX
+ */
+record OperatedControl(String name, PropertyPath path, Engine engine)
+{
+    OperatedControl
+    {
+        requireNonNull(name, "name is null");
+        requireNonNull(path, "path is null");
+        requireNonNull(engine, "engine is null");
+    }
+
+    /**
+     * Whose rights the query has: on either path, the target's.
+     *
+     * @throws io.trino.spi.security.AccessDeniedException if it has nobody's
+     */
+    Caller caller(ConnectorSession session)
+    {
+        Binding binding = path.binding(session.getQueryId()).orElse(null);
+        if (binding instanceof Binding.Denied denied) {
+            throw denied.denial();
+        }
+        String user = session.getUser();
+        Set<String> groups = session.getIdentity().getGroups();
+        if (binding instanceof Binding.Allowed allowed) {
+            user = allowed.effective().getUser();
+            groups = allowed.effective().getGroups();
+        }
+        return new Caller(user, groups, session.getIdentity().getPrincipal().map(Principal::getName), Optional.of(session.getQueryId()));
+    }
+}
