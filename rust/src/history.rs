@@ -35,7 +35,7 @@ pub struct Past {
 
 /// A ring whose places are written over, so that remembering a decision takes no memory once the ring
 /// is full, and waits only for whoever reads that very place.
-pub(crate) struct History {
+pub(crate) struct History<const N: usize = CAPACITY> {
     next: AtomicU64,
     places: Box<[Mutex<Place>]>,
 }
@@ -53,21 +53,17 @@ struct Place {
     query_id_at: Option<usize>,
 }
 
-impl History {
+impl<const N: usize> History<N> {
     pub fn new() -> Self {
-        History::of(CAPACITY)
-    }
-
-    fn of(capacity: usize) -> Self {
         History {
             next: AtomicU64::new(0),
-            places: (0..capacity).map(|_| Mutex::default()).collect(),
+            places: (0..N).map(|_| Mutex::default()).collect(),
         }
     }
 
     pub fn add(&self, at: Duration, request: &Request<'_>, reason: Reason) {
         let index = self.next.fetch_add(1, Ordering::Relaxed);
-        let mut place = self.places[(index % self.places.len() as u64) as usize].lock();
+        let mut place = self.places[(index % N as u64) as usize].lock();
         // Somebody who was overtaken by a whole round has nothing to say any more.
         if place.number <= index {
             place.number = index + 1;
@@ -149,7 +145,7 @@ mod tests {
         Duration::from_millis(number)
     }
 
-    fn read(history: &History) -> Vec<Past> {
+    fn read<const N: usize>(history: &History<N>) -> Vec<Past> {
         let clock = ManualClock::at(NOON);
         clock.advance(at(1000));
         history.read(&clock)
@@ -161,7 +157,7 @@ mod tests {
 
     #[test]
     fn what_was_decided_comes_back_whole() {
-        let history = History::new();
+        let history = History::<CAPACITY>::new();
         for (principal, query_id) in [
             (None, None),
             (Some("svc@REALM"), None),
@@ -189,7 +185,7 @@ mod tests {
 
     #[test]
     fn the_last_ones_are_kept_the_newest_first() {
-        let history = History::of(3);
+        let history = History::<3>::new();
         assert_eq!(read(&history), []);
         for number in 0..5 {
             history.add(
@@ -204,7 +200,7 @@ mod tests {
 
     #[test]
     fn names_that_are_too_long_are_kept_in_part() {
-        let history = History::of(1);
+        let history = History::<1>::new();
         let long = "é".repeat(5000);
         history.add(at(0), &Request::new(&long, "alice"), Reason::InvalidName);
         let past = &read(&history)[0];
@@ -214,7 +210,7 @@ mod tests {
 
     #[test]
     fn many_threads_at_once_lose_nothing_and_mix_nothing() {
-        let history = History::of(4000);
+        let history = History::<4000>::new();
         thread::scope(|scope| {
             for thread in 0..4 {
                 let history = &history;
