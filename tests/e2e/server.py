@@ -70,6 +70,7 @@ class Configuration:
     config: Mapping[str, str] = field(default_factory=dict)
     # Of the release, beside those that every server has.
     plugins: Sequence[str] = ()
+    jvm_flags: Sequence[str] = ()
 
 
 class Release:
@@ -264,7 +265,8 @@ class TrinoServer:
             "-Dconfig=etc/config.properties",
             *(f"-D{key}={value}" for key, value in LOOPBACK.items()),
         ]
-        return [str(environment.JAVA), *JVM_FLAGS, *version_flags(), *self.recipe.command(properties)]
+        flags = [*JVM_FLAGS, *version_flags(), *self._configuration.jvm_flags]
+        return [str(environment.JAVA), *flags, *self.recipe.command(properties)]
 
     def _launch(self) -> None:
         # The kernel ends the server with us, even if we are killed and cannot clean up.
