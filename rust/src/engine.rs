@@ -15,6 +15,7 @@ use crate::reason::Reason;
 use crate::scope::Subject;
 use crate::source::lookup::Lookup;
 use crate::source::{Mapped, Source, Unavailable, View};
+use crate::step::{Step, Verdict};
 
 mod operators;
 
@@ -191,6 +192,9 @@ impl Engine {
         if let Some(settings) = config.source {
             problems.extend(settings.check());
         }
+        if let Some(Err(problem)) = config.audit.map(|settings| settings.check()) {
+            problems.push(Problem::new(AUDIT_FILE, problem));
+        }
         (problems, config.warnings)
     }
 
@@ -203,8 +207,13 @@ impl Engine {
     /// Decides, and records the decision. A decision that should be recorded and cannot be is a denial.
     pub fn decide(&self, request: &Request<'_>) -> Reason {
         let view = self.source.view();
-        let reason = self.judge(&view, request);
+        let reason = self.judge(&view, request).reason;
         self.record(&view, request, reason)
+    }
+
+    /// Decides as [`Engine::decide`] does, says at which step, and records nothing.
+    pub fn verdict(&self, request: &Request<'_>) -> Verdict {
+        self.judge(&self.source.view(), request)
     }
 
     /// Decides as [`Engine::decide`] does, and gives the target's groups as well. Rules that take rights
@@ -212,7 +221,7 @@ impl Engine {
     /// denied, whoever asks.
     pub fn bind(&self, request: &Request<'_>) -> Bound {
         let view = self.source.view();
-        let mut reason = self.judge(&view, request);
+        let mut reason = self.judge(&view, request).reason;
         let mut groups = Vec::new();
         if reason.is_allow() {
             match self.target_groups(&view, request) {
@@ -305,20 +314,21 @@ impl Engine {
     }
 
     /// The decision alone. The first line that applies decides.
-    fn judge(&self, view: &View<'_>, request: &Request<'_>) -> Reason {
+    fn judge(&self, view: &View<'_>, request: &Request<'_>) -> Verdict {
+        let at = |step, reason| Verdict { step, reason };
         if !self.enabled {
-            return Reason::Disabled;
+            return at(Step::Switch, Reason::Disabled);
         }
         if !request.impersonator.is_valid() || !request.target.is_valid() {
-            return Reason::InvalidName;
+            return at(Step::Names, Reason::InvalidName);
         }
         let impersonator = self.folding.fold(request.impersonator.as_str());
         let target = self.folding.fold(request.target.as_str());
         if impersonator == target {
-            return Reason::SelfTarget;
+            return at(Step::OneUser, Reason::SelfTarget);
         }
         if request.chained && !self.allow_chained {
-            return Reason::Chained;
+            return at(Step::Chain, Reason::Chained);
         }
 
         let now = || self.clock.now();
@@ -329,28 +339,36 @@ impl Engine {
         };
         let admin = self.admins.reason(&impersonator, groups());
         match &known {
-            Ok(Some(user)) if !user.is_enabled(now) => return Reason::UserDisabled,
-            Ok(Some(user)) if admin.is_none() && !user.may_impersonate => {
-                return Reason::NoPermission;
+            Ok(Some(user)) if !user.is_enabled(now) => {
+                return at(Step::Impersonator, Reason::UserDisabled);
             }
-            Ok(None) if admin.is_none() => return Reason::UnknownUser,
-            Err(Unavailable) if admin.is_none() => return Reason::LookupUnavailable,
+            Ok(Some(user)) if admin.is_none() && !user.may_impersonate => {
+                return at(Step::Permission, Reason::NoPermission);
+            }
+            Ok(None) if admin.is_none() => return at(Step::Impersonator, Reason::UnknownUser),
+            Err(Unavailable) if admin.is_none() => {
+                return at(Step::Impersonator, Reason::LookupUnavailable);
+            }
             _ => {}
         }
 
         let known_target = view.user(&target);
         match &known_target {
-            Ok(Some(user)) if !user.is_enabled(now) => return Reason::TargetDisabled,
-            Err(Unavailable) if admin.is_none() => return Reason::LookupUnavailable,
+            Ok(Some(user)) if !user.is_enabled(now) => {
+                return at(Step::Target, Reason::TargetDisabled);
+            }
+            Err(Unavailable) if admin.is_none() => {
+                return at(Step::Target, Reason::LookupUnavailable);
+            }
             Ok(None) | Err(Unavailable) if !self.allow_unknown_targets => {
-                return Reason::UnknownTarget;
+                return at(Step::Target, Reason::UnknownTarget);
             }
             _ => {}
         }
         let target_groups = || view.groups(&target, &known_target);
         let target_is_admin = || self.admins.reason(&target, target_groups()).is_some();
         if admin.is_none() && self.protect_admins && target_is_admin() {
-            return Reason::ProtectedTarget;
+            return at(Step::Protection, Reason::ProtectedTarget);
         }
 
         let scopes = view.scopes();
@@ -363,10 +381,10 @@ impl Engine {
             };
             let decided = scopes.iter().find_map(|scope| scope.decide(&subject));
             if decided != Some(true) {
-                return Reason::OutOfScope;
+                return at(Step::Scopes, Reason::OutOfScope);
             }
         }
-        admin.unwrap_or(Reason::Permission)
+        at(Step::Grant, admin.unwrap_or(Reason::Permission))
     }
 
     /// Forgets what is remembered of everybody, or of the user of this name, so that the next decision asks

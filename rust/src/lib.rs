@@ -49,6 +49,7 @@ pub mod policy;
 pub mod reason;
 pub mod scope;
 pub mod source;
+pub mod step;
 pub mod user;
 pub mod user_mapping;
 pub mod wire;
@@ -57,6 +58,7 @@ pub use config::Config;
 pub use engine::{Bound, Engine, Path, Request};
 pub use name::Name;
 pub use reason::Reason;
+pub use step::{Step, Verdict};
 
 /// The version of the engine, which is the version of the project.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -42,7 +42,11 @@ impl Policy {
             let user: UserEntry = entry.read()?;
             let folded = folding.fold(&user.name).into_owned();
             if users.contains_key(&folded) {
-                let problem = format!("the user \"{}\" is there twice", user.name);
+                let case = match folding {
+                    Folding::Exact => "",
+                    Folding::CaseInsensitive => ", where case does not count",
+                };
+                let problem = format!("the user \"{}\" is there twice{case}", user.name);
                 return Err(entry.error(1, problem));
             }
             users.insert(folded, Arc::new(user.into()));

@@ -107,6 +107,56 @@ fn can_i_takes_groups_and_chains() {
 }
 
 #[test]
+fn can_i_shows_the_steps_and_the_one_that_decided() {
+    let fixture = Fixture::new("immuta.user.admin=root\n");
+    for (pair, deciding, words) in [
+        (["svc", "svc"], 3, "decided     allows who names himself"),
+        (
+            ["bob", "svc"],
+            5,
+            "decided     denies an impersonator who is disabled",
+        ),
+        (
+            ["alice", "svc"],
+            6,
+            "decided     denies who neither holds IMPERSONATE_USER",
+        ),
+        (
+            ["svc", "bob"],
+            7,
+            "decided     denies a target who is disabled",
+        ),
+        (
+            ["svc", "alice"],
+            10,
+            "decided     allows what nothing has denied",
+        ),
+    ] {
+        let output = fixture.can_i(&[&pair[..], &["--explain"]].concat());
+        let text = stdout(&output);
+        let steps: Vec<&str> = text.lines().skip(2).collect();
+        assert_eq!(steps.len(), 10, "{text}");
+        for (number, line) in (1..).zip(&steps) {
+            assert!(line.starts_with(&format!("{number:>2} ")), "{text}");
+            assert_eq!(line.contains(" passed "), number < deciding, "{text}");
+            assert_eq!(line.contains(words), number == deciding, "{text}");
+            assert_eq!(line.contains(" not reached "), number > deciding, "{text}");
+        }
+    }
+}
+
+#[test]
+fn the_steps_are_there_in_json_too() {
+    let output = Fixture::new("").can_i(&["alice", "svc", "--explain", "--json"]);
+    let answer: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(answer["reason"], "no-permission");
+    assert_eq!(answer["steps"][4]["state"], "passed");
+    assert_eq!(answer["steps"][5]["state"], "decided");
+    assert_eq!(answer["steps"][5]["step"], 6);
+    assert_eq!(answer["steps"][9]["state"], "not reached");
+}
+
+#[test]
 fn a_question_leaves_no_audit_file() {
     let fixture = Fixture::new("immuta.impersonation.audit.file=audit.jsonl\n");
     fixture.can_i(&["svc", "alice"]);

@@ -1,5 +1,6 @@
 //! Where decisions are recorded, and what becomes of those that cannot be.
 
+use std::fs::OpenOptions;
 use std::path::PathBuf;
 
 use super::Rotation;
@@ -24,4 +25,29 @@ pub struct Settings {
     pub query_text: bool,
     /// When a file is set aside, and how many are kept.
     pub rotation: Rotation,
+}
+
+impl Settings {
+    /// Whether the file could be written to, as far as can be told without writing.
+    ///
+    /// # Errors
+    ///
+    /// Why it cannot.
+    pub fn check(&self) -> Result<(), String> {
+        let path = self.file.display();
+        if self.file.exists() {
+            let opened = OpenOptions::new().append(true).open(&self.file);
+            return opened
+                .map(drop)
+                .map_err(|error| format!("cannot write {path}: {error}"));
+        }
+        // The folder is made at the start if it is missing.
+        match self.file.ancestors().skip(1).find(|folder| folder.exists()) {
+            Some(place) if !place.is_dir() => Err(format!(
+                "cannot make {path}: {} is not a folder",
+                place.display()
+            )),
+            _ => Ok(()),
+        }
+    }
 }

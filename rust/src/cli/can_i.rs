@@ -1,6 +1,7 @@
 //! `can-i`: one question, or many.
 
 use std::borrow::Cow;
+use std::cmp::Ordering;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::path::Path;
@@ -8,7 +9,7 @@ use std::process::ExitCode;
 
 use immuta_impersonation::config::AUDIT_FILE;
 use immuta_impersonation::log::Level;
-use immuta_impersonation::{Engine, Name, Reason, Request};
+use immuta_impersonation::{Engine, Name, Reason, Request, Step, Verdict};
 
 use super::{CanI, CliError, output, properties};
 
@@ -24,12 +25,12 @@ pub(super) fn run(question: &CanI) -> Result<ExitCode, CliError> {
     let impersonator = question.impersonator.as_deref().unwrap_or_default();
     let target = question.target.as_deref().unwrap_or_default();
     let request = request(question, impersonator.into(), target.into());
-    let reason = engine.decide(&request);
+    let Verdict { step, reason } = engine.verdict(&request);
     let explanation = engine.explain(reason, &request);
     print_log(&engine);
     let text = if question.json {
         let names = engine.names_in_source(&request);
-        let answer = serde_json::json!({
+        let mut answer = serde_json::json!({
             "impersonator": impersonator,
             "target": target,
             "mappedImpersonator": names.impersonator,
@@ -38,12 +39,37 @@ pub(super) fn run(question: &CanI) -> Result<ExitCode, CliError> {
             "reason": reason.as_str(),
             "explanation": explanation,
         });
+        if question.explain {
+            answer["steps"] = Step::ALL
+                .into_iter()
+                .map(|one| step_in_json(one, step))
+                .collect();
+        }
         format!("{answer}\n")
     } else {
-        format!("{} {reason}\n{explanation}\n", reason.decision())
+        let mut text = format!("{} {reason}\n{explanation}\n", reason.decision());
+        if question.explain {
+            for one in Step::ALL {
+                let (number, state, rule) = (one.number(), state(one, step), one.rule());
+                text += &format!("{number:>2} {state:<11} {rule}\n");
+            }
+        }
+        text
     };
     output::print(&text)?;
     Ok(exit_code(reason))
+}
+
+fn state(step: Step, deciding: Step) -> &'static str {
+    match step.cmp(&deciding) {
+        Ordering::Less => "passed",
+        Ordering::Equal => "decided",
+        Ordering::Greater => "not reached",
+    }
+}
+
+fn step_in_json(step: Step, deciding: Step) -> serde_json::Value {
+    serde_json::json!({"step": step.number(), "state": state(step, deciding), "rule": step.rule()})
 }
 
 fn run_batch(engine: &Engine, question: &CanI, batch: &Path) -> Result<(), CliError> {

@@ -3,6 +3,7 @@
 
 mod audit;
 mod can_i;
+mod delegate;
 pub mod output;
 mod properties;
 
@@ -12,7 +13,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use immuta_impersonation::Engine;
-use immuta_impersonation::config::{ConfigError, ENDPOINT};
+use immuta_impersonation::config::{ConfigError, ENDPOINT, Problem, Properties};
 use thiserror::Error;
 
 /// Asks the impersonation engine what it would decide, checks configurations, and reads audit files.
@@ -47,9 +48,12 @@ struct CanI {
     /// Prints the decision as JSON.
     #[arg(long)]
     json: bool,
+    /// Prints the ten steps of the decision as well, with the one that decided.
+    #[arg(long)]
+    explain: bool,
     /// Takes lines `impersonator<TAB>target` from a file, or from standard input if it is `-`, and
     /// prints a line `decision<TAB>reason` for each.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["impersonator", "target", "json"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["impersonator", "target", "json", "explain"])]
     batch: Option<PathBuf>,
     /// A group of the impersonator's, besides those that the policy file gives; may be repeated.
     #[arg(long = "group", value_name = "GROUP")]
@@ -115,27 +119,58 @@ pub fn run(arguments: Arguments) -> Result<ExitCode, CliError> {
     }
 }
 
+/// What is to be said about a configuration.
+#[derive(Default)]
+struct Findings {
+    problems: Vec<Problem>,
+    warnings: Vec<String>,
+    /// What the endpoint answered.
+    online: Option<String>,
+}
+
 fn check_config(file: &Path, online: bool) -> Result<ExitCode, CliError> {
-    let properties = properties::read(file)?;
-    let (mut problems, mut warnings) = Engine::check(&properties);
+    let findings = match properties::read(file) {
+        Ok(properties) => examine(&properties, online),
+        Err(CliError::Configuration(ConfigError(problems))) => Findings {
+            problems,
+            ..Findings::default()
+        },
+        Err(error) => return Err(error),
+    };
     let mut text = String::new();
-    // With other problems about, an endpoint that does not answer would only be one of their faces.
-    if online && problems.is_empty() {
-        match Engine::check_online(&properties) {
-            Some(Ok(found)) => text += &format!("{ENDPOINT}: {found}\n"),
-            Some(Err(problem)) => problems.push(problem),
-            None => warnings.push(format!("there is no {ENDPOINT} that --online could ask")),
-        }
+    if let Some(found) = &findings.online {
+        text += &format!("{ENDPOINT}: {found}\n");
     }
-    for problem in &problems {
+    for problem in &findings.problems {
         text += &format!("error: {problem}\n");
     }
-    for warning in &warnings {
+    for warning in &findings.warnings {
         text += &format!("warning: {warning}\n");
     }
-    if problems.is_empty() {
+    if findings.problems.is_empty() {
         text += &format!("{}: no problems\n", file.display());
     }
     output::print(&text)?;
-    Ok(ExitCode::from(u8::from(!problems.is_empty())))
+    Ok(ExitCode::from(u8::from(!findings.problems.is_empty())))
+}
+
+fn examine(properties: &Properties, online: bool) -> Findings {
+    let (problems, warnings) = Engine::check(properties);
+    let mut findings = Findings {
+        problems,
+        warnings,
+        online: None,
+    };
+    findings.problems.extend(delegate::problems(properties));
+    // With other problems about, an endpoint that does not answer would only be one of their faces.
+    if online && findings.problems.is_empty() {
+        match Engine::check_online(properties) {
+            Some(Ok(found)) => findings.online = Some(found),
+            Some(Err(problem)) => findings.problems.push(problem),
+            None => findings
+                .warnings
+                .push(format!("there is no {ENDPOINT} that --online could ask")),
+        }
+    }
+    findings
 }

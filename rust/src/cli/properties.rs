@@ -3,27 +3,42 @@
 use std::fs::File;
 use std::path::Path;
 
-use immuta_impersonation::config::Properties;
+use immuta_impersonation::config::{ConfigError, Problem, Properties};
 use regex::Regex;
 
 use super::CliError;
 
 /// Reads a properties file and puts environment variables in the place of `${ENV:NAME}`.
+///
+/// # Errors
+///
+/// The file cannot be read, or every property that refers to a variable that is not set.
 pub(super) fn read(path: &Path) -> Result<Properties, CliError> {
-    let problem = |text: String| CliError::Properties {
+    let unreadable = |problem: String| CliError::Properties {
         path: path.to_owned(),
-        problem: text,
+        problem,
     };
-    let file = File::open(path).map_err(|error| problem(error.to_string()))?;
-    let properties = java_properties::read(file).map_err(|error| problem(error.to_string()))?;
-    properties
-        .into_iter()
-        .map(|(name, value)| resolve(&name, &value).map(|value| (name, value)))
-        .collect::<Result<_, _>>()
-        .map_err(problem)
+    let file = File::open(path).map_err(|error| unreadable(error.to_string()))?;
+    let written = java_properties::read(file).map_err(|error| unreadable(error.to_string()))?;
+    let mut properties = Properties::new();
+    let mut problems = Vec::new();
+    for (name, value) in written {
+        match resolve(&value) {
+            Ok(value) => {
+                properties.insert(name, value);
+            }
+            Err(text) => problems.push(Problem::new(&name, text)),
+        }
+    }
+    if problems.is_empty() {
+        Ok(properties)
+    } else {
+        problems.sort_by(|one, other| one.property.cmp(&other.property));
+        Err(ConfigError(problems).into())
+    }
 }
 
-fn resolve(name: &str, value: &str) -> Result<String, String> {
+fn resolve(value: &str) -> Result<String, String> {
     // The pattern is a constant that a test compiles.
     #[allow(clippy::unwrap_used)]
     let reference = Regex::new(r"\$\{ENV:([a-zA-Z][a-zA-Z0-9_-]*)\}").unwrap();
@@ -35,7 +50,7 @@ fn resolve(name: &str, value: &str) -> Result<String, String> {
         resolved.push_str(&value[end..start]);
         resolved.push_str(
             &std::env::var(variable)
-                .map_err(|_| format!("{name}: the environment variable {variable} is not set"))?,
+                .map_err(|_| format!("the environment variable {variable} is not set"))?,
         );
         end = start + whole.len();
     }
@@ -50,11 +65,8 @@ mod tests {
     #[test]
     fn environment_variables_are_put_in_place() {
         let path = std::env::var("PATH").unwrap();
-        assert_eq!(
-            resolve("p", "a${ENV:PATH}b$c").unwrap(),
-            format!("a{path}b$c")
-        );
-        let error = resolve("p", "${ENV:NO_SUCH_VARIABLE_HERE}").unwrap_err();
-        assert!(error.contains("p: ") && error.contains("NO_SUCH_VARIABLE_HERE"));
+        assert_eq!(resolve("a${ENV:PATH}b$c").unwrap(), format!("a{path}b$c"));
+        let error = resolve("${ENV:NO_SUCH_VARIABLE_HERE}").unwrap_err();
+        assert!(error.contains("NO_SUCH_VARIABLE_HERE"));
     }
 }

@@ -24,7 +24,9 @@ pub type Properties = BTreeMap<String, String>;
 
 pub use effective::Setting;
 pub(crate) use effective::effective;
-pub use property::{AUDIT_FILE, ENDPOINT, GROUP_FILE, POLICY_FILE, USER_MAPPING_FILE};
+pub use property::{
+    AUDIT_FILE, DELEGATE_CONFIG_FILE, ENDPOINT, GROUP_FILE, POLICY_FILE, USER_MAPPING_FILE,
+};
 
 /// Where decisions are recorded unless the operator says otherwise.
 const DEFAULT_AUDIT_FILE: &str = "var/log/impersonation-audit.jsonl";

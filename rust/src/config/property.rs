@@ -30,6 +30,7 @@ pub const APIKEY_FILE: &str = "immuta.apikey-file";
 pub const GROUP_FILE: &str = "immuta.group-file";
 /// Names the user mapping file.
 pub const USER_MAPPING_FILE: &str = "immuta.impersonation.user-mapping.file";
+/// Names the properties file of the delegate.
 pub const DELEGATE_CONFIG_FILE: &str = "immuta.delegate.config-file";
 pub const IAM: &str = "immuta.iam";
 /// Names the file with the certificates that Immuta's may be signed by.
