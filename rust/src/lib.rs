@@ -17,7 +17,7 @@
 //! | [`user`] | what a source knows of a user |
 //! | [`user_mapping`] | from the query engine's user names to the source's |
 //! | [`expression`] | the query engine's SQL, made to mean another user than the session's |
-//! | [`audit`] | a line for each decision, written behind a bounded queue |
+//! | [`audit`] | a line for each decision and each query under impersonation, written behind a bounded queue; files are rotated |
 //! | [`metrics`] | what an engine counts |
 //! | [`history`] | the last decisions, for whoever asks right now |
 //! | [`log`] | what the engine has to say to the operator |

@@ -173,6 +173,16 @@ final class TestNatives
         assertFails(() -> Natives.forUser(new byte[Request.MAX_SIZE]), INVALID_REQUEST);
     }
 
+    @Test
+    void testEndedQueryThatIsNone()
+    {
+        assertFails(() -> Natives.recordQuery(handle, null), INVALID_REQUEST);
+        assertFails(() -> Natives.recordQuery(handle, new byte[0]), INVALID_REQUEST);
+        assertFails(() -> Natives.recordQuery(handle, REQUEST), INVALID_REQUEST);
+        assertFails(() -> Natives.recordQuery(handle, new byte[EndedQuery.MAX_SIZE]), INVALID_REQUEST);
+        assertFails(() -> Natives.recordQuery(handle, new byte[EndedQuery.MAX_SIZE + 1]), REQUEST_TOO_LARGE);
+    }
+
     @ParameterizedTest
     @CsvSource({"0", "1", "2"})
     void testPanicBecomesAnException(int kind)
