@@ -269,7 +269,7 @@ fn each_flush_leaves_a_line_allowed_or_refused() {
         .filter(|line| line["type"] == "flush")
         .collect();
     let line = |decision, user, flushed| {
-        json!({"type": "flush", "time": "1970-01-01T00:00:00.000000Z", "decision": decision, "user": user,
+        json!({"type": "flush", "schemaVersion": 1, "time": "1970-01-01T00:00:00.000000Z", "decision": decision, "user": user,
             "flushed": flushed, "principal": "svc@REALM", "queryId": "q1",
             "engineVersion": immuta_impersonation::VERSION})
     };

@@ -103,6 +103,35 @@ fn allow_and_deny_leave_a_line_with_every_field() {
 }
 
 #[test]
+fn a_flush_leaves_a_line_with_every_field() {
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("audit.jsonl");
+    let audit = Audit::open(&settings(&file), now(), Arc::default()).unwrap();
+    let mut caller = Caller {
+        user: "root".into(),
+        groups: Vec::new(),
+        principal: None,
+        query_id: None,
+    };
+    audit.record_flush(now(), &caller, None, false);
+    caller.principal = Some("svc@REALM".into());
+    caller.query_id = Some("q1".into());
+    audit.record_flush(now(), &caller, Some("alice"), true);
+    drop(audit);
+    assert_eq!(
+        lines_of(&file, "flush"),
+        [
+            serde_json::json!({"type": "flush", "schemaVersion": 1, "time": "2026-11-24T05:40:00.123456Z",
+                "decision": "deny", "user": "root", "flushed": null, "principal": null,
+                "engineVersion": VERSION}),
+            serde_json::json!({"type": "flush", "schemaVersion": 1, "time": "2026-11-24T05:40:00.123456Z",
+                "decision": "allow", "user": "root", "flushed": "alice", "principal": "svc@REALM",
+                "queryId": "q1", "engineVersion": VERSION}),
+        ]
+    );
+}
+
+#[test]
 fn the_names_that_the_source_knows_are_added() {
     let folder = TempDir::new().unwrap();
     let file = folder.path().join("audit.jsonl");

@@ -17,7 +17,7 @@ pub struct Setting {
 const MASK: &str = "****";
 
 /// What holds where the operator says nothing.
-const DEFAULTS: [(&str, &str); 20] = [
+const DEFAULTS: [(&str, &str); 21] = [
     (property::ALLOW_MATCH_ALL_ADMIN, "false"),
     (property::ENABLED, "true"),
     (property::POLICY_FILE_REFRESH, "1s"),
@@ -28,6 +28,7 @@ const DEFAULTS: [(&str, &str); 20] = [
     (property::CASE_INSENSITIVE, "false"),
     (property::AUDIT_FILE, super::DEFAULT_AUDIT_FILE),
     (property::AUDIT_ON_FAILURE, "deny"),
+    (property::AUDIT_QUERY_TEXT, "false"),
     (property::AUDIT_ROTATE_SIZE, "100MB"),
     (property::AUDIT_ROTATE_DAILY, "true"),
     (property::AUDIT_MAX_HISTORY, "30"),

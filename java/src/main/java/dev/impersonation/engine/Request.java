@@ -87,11 +87,6 @@ public record Request(
             this.word = word;
         }
 
-        int code()
-        {
-            return code;
-        }
-
         static Path ofCode(int code)
         {
             return switch (code) {
@@ -99,6 +94,11 @@ public record Request(
                 case 1 -> PROPERTY;
                 default -> throw new EngineException(EngineException.Code.INTERNAL, "The native library knows the unknown path " + code);
             };
+        }
+
+        int code()
+        {
+            return code;
         }
 
         /**
