@@ -10,7 +10,7 @@ import pytest
 from . import environment
 from .audit import AuditFile, check_lines
 from .clients import CURRENT_USER, PROPERTY, Answer, HttpSession
-from .conftest import ServerMaker, needs_memory
+from .conftest import ServerMaker
 from .policy import AUDIT_FILE, IMMUTA_CATALOG, delegate_files, person, policy_text, service
 from .server import Configuration, TrinoServer
 
@@ -136,7 +136,6 @@ def test_a_query_that_fails_before_it_begins_is_recorded_as_well(server: TrinoSe
     }
 
 
-@needs_memory
 def test_a_query_that_writes_says_where_and_how_much(server: TrinoServer, trail: AuditFile) -> None:
     login = session(server, "writing").as_user("alice")
     assert login.run("CREATE TABLE memory.default.copied AS SELECT * FROM tpch.tiny.region").error is None
