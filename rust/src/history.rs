@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 
 use crate::clock::Clock;
 use crate::engine::{Path, Request};
-use crate::name::MAX_BYTES;
+use crate::name;
 use crate::reason::Reason;
 
 /// How many decisions are remembered.
@@ -103,14 +103,12 @@ impl Place {
     /// Returns where the text begins. One that is too long to be a name is kept in part.
     fn append(&mut self, text: &str) -> usize {
         let begin = self.text.len();
-        if text.len() <= MAX_BYTES {
-            self.text.push_str(text);
-        } else {
-            let end = (0..=MAX_BYTES)
-                .rev()
-                .find(|end| text.is_char_boundary(*end));
-            self.text.push_str(&text[..end.unwrap_or_default()]);
-            self.text.push('…');
+        match name::cut_short(text) {
+            Some(part) => {
+                self.text.push_str(part);
+                self.text.push('…');
+            }
+            None => self.text.push_str(text),
         }
         begin
     }
@@ -137,6 +135,7 @@ impl Place {
 mod tests {
     use super::*;
     use crate::clock::testing::ManualClock;
+    use crate::name::MAX_BYTES;
     use std::thread;
 
     const NOON: &str = "2026-11-24T12:00:00Z";

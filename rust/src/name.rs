@@ -43,6 +43,17 @@ impl<'a> From<&'a str> for Name<'a> {
     }
 }
 
+/// As much of a text that is too long to be a name as a name could have; nothing for one that is not too long.
+pub(crate) fn cut_short(text: &str) -> Option<&str> {
+    if text.len() <= MAX_BYTES {
+        return None;
+    }
+    let end = (0..=MAX_BYTES)
+        .rev()
+        .find(|end| text.is_char_boundary(*end))?;
+    Some(&text[..end])
+}
+
 /// Whether a text can be a user's name: not empty, at most [`MAX_BYTES`], no control characters.
 pub fn is_valid(text: &str) -> bool {
     // Nearly every name is plain ASCII, which needs no decoding. Without a way out of the loop, many

@@ -2,18 +2,14 @@
 
 use std::fmt::Write as _;
 
-use crate::name::MAX_BYTES;
+use crate::name;
 
 /// Names that are too long to be valid are refused, but the refusal is recorded, in part.
 pub(super) fn shortened(text: &str) -> String {
-    if text.len() <= MAX_BYTES {
-        return text.to_owned();
+    match name::cut_short(text) {
+        Some(part) => format!("{part}…"),
+        None => text.to_owned(),
     }
-    let end = (0..=MAX_BYTES)
-        .rev()
-        .find(|end| text.is_char_boundary(*end))
-        .unwrap_or_default();
-    format!("{}…", &text[..end])
 }
 
 /// Writes what terminals and log viewers would act on as JSON writes it. JSON itself must escape the first
