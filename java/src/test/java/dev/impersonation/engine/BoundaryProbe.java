@@ -1,6 +1,10 @@
 package dev.impersonation.engine;
 
-import java.util.List;
+import java.lang.reflect.Array;
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Method;
+import java.lang.reflect.Modifier;
+import java.util.stream.Stream;
 
 /**
  * Calls what only the native library for tests has, which must be built for it (feature {@code boundary-test}).
@@ -17,26 +21,33 @@ final class BoundaryProbe
 
     /**
      * The JVM looks for a native method when it is first called, in all libraries of the class loader and in no certain order. Handles of one library mean nothing to
-     * the other.
+     * the other, so every method is called once while there is only the first.
      */
     private static void bindToFirstLibrary()
     {
-        byte[] nothing = {};
-        List<Runnable> calls = List.of(
-                () -> Natives.open(nothing),
-                () -> Natives.check(0, nothing),
-                () -> Natives.bind(0, nothing),
-                () -> Natives.explain(0, 0, nothing),
-                () -> Natives.forUser(nothing),
-                () -> Natives.drainLog(0),
-                () -> Natives.close(0));
-        for (Runnable call : calls) {
-            try {
-                call.run();
+        for (Method method : Natives.class.getDeclaredMethods()) {
+            if (Modifier.isNative(method.getModifiers())) {
+                call(method);
             }
-            catch (EngineException e) {
-                // What matters is that the method was found.
+        }
+    }
+
+    private static void call(Method method)
+    {
+        Object[] noHandleAndNothingElse = Stream.of(method.getParameterTypes())
+                .map(type -> Array.get(Array.newInstance(type, 1), 0))
+                .toArray();
+        try {
+            method.invoke(null, noHandleAndNothingElse);
+        }
+        catch (InvocationTargetException e) {
+            if (!(e.getCause() instanceof EngineException)) {
+                throw new IllegalStateException("%s cannot be called".formatted(method), e.getCause());
             }
+            // The arguments are refused; what matters is that the method was found.
+        }
+        catch (IllegalAccessException e) {
+            throw new IllegalStateException(e);
         }
     }
 
