@@ -17,6 +17,7 @@ use crate::source::lookup::Lookup;
 use crate::source::{Mapped, Source, Unavailable, View};
 use crate::step::{Step, Verdict};
 
+mod announcement;
 mod operators;
 
 pub use operators::Caller;
@@ -140,9 +141,6 @@ impl Engine {
     ) -> Result<Self, ConfigError> {
         let (config, mut problems) = Config::read(properties);
         let log = Arc::new(Log::default());
-        for warning in &config.warnings {
-            log.push(Level::Warning, warning);
-        }
         let source = config.source.and_then(|settings| {
             settings
                 .open(&clock, &log, lookup)
@@ -162,6 +160,11 @@ impl Engine {
                 })
             })
             .transpose()?;
+        let settings = config::effective(properties);
+        log.push(Level::Info, announcement::of(&settings));
+        for warning in &config.warnings {
+            log.push(Level::Warning, warning);
+        }
         if audit.is_none() {
             log.push(
                 Level::Info,
@@ -177,7 +180,7 @@ impl Engine {
             folding: config.folding,
             source,
             audit,
-            settings: config::effective(properties),
+            settings,
             counted: Decisions::default(),
             history: History::new(),
             clock,

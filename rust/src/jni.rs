@@ -20,6 +20,7 @@ use crate::config::ConfigError;
 use crate::engine::Engine;
 use crate::expression::{self, ExpressionError};
 use crate::log::Log;
+use crate::panics;
 use crate::reason::Reason;
 use crate::wire::{self, WireError};
 
@@ -70,6 +71,7 @@ impl BoundaryError {
 const INTERNAL: jint = 5;
 
 fn open<'local>(_: &mut Env<'local>, properties: &[u8]) -> Result<jlong, BoundaryError> {
+    panics::report();
     let engine = Engine::open(&wire::read_properties(properties)?)?;
     let index = PLACES.push(Place {
         log: engine.log(),
@@ -142,7 +144,9 @@ fn flush(handle: jlong, flush: &[u8]) -> Result<bool, BoundaryError> {
 
 /// Works on a closed engine, too: closing it may leave something to say.
 fn drain_log(handle: jlong) -> Result<Vec<u8>, BoundaryError> {
-    Ok(wire::write_messages(&place(handle)?.log.drain()))
+    let mut messages = panics::drain();
+    messages.extend(place(handle)?.log.drain());
+    Ok(wire::write_messages(&messages))
 }
 
 fn close(handle: jlong) -> Result<(), BoundaryError> {

@@ -44,6 +44,7 @@ pub mod json;
 pub mod log;
 pub mod metrics;
 pub mod name;
+pub mod panics;
 pub mod pattern;
 pub mod policy;
 pub mod reason;

@@ -27,7 +27,7 @@ pub enum Level {
 pub struct Message {
     /// How urgent it is.
     pub level: Level,
-    /// The text, one line.
+    /// The text: a line, or a block of them.
     pub text: String,
 }
 

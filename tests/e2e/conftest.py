@@ -1,6 +1,7 @@
 """Servers shared by the tests that want the same configuration."""
 
 import contextlib
+import functools
 import hashlib
 import re
 from collections.abc import Callable, Iterator
@@ -56,19 +57,24 @@ MAIN_CONTROL = {
 }
 
 
-@pytest.fixture(scope="session", autouse=True)
-def described_in_reports(record_testsuite_property: Callable[[str, object], None]) -> None:
+@functools.cache
+def description() -> dict[str, str]:
     """What the page on compatibility says of this run."""
     release = environment.JAVA_HOME.joinpath("release").read_text(encoding="utf-8")
-    described = {
+    return {
         "jdk": re.search(r'^JAVA_VERSION="(.*)"', release, re.MULTILINE).group(1),
         "server": "its release" if environment.HAS_PASSWORDS else "Maven's jars",
         "login": "password" if environment.HAS_PASSWORDS else "token",
         "plugin": environment.PLUGIN_ZIP.name,
         "zip": hashlib.sha256(environment.PLUGIN_ZIP.read_bytes()).hexdigest(),
     }
-    for name, value in described.items():
-        record_testsuite_property(name, value)
+
+
+@pytest.fixture(autouse=True)
+def described_in_reports(record_property: Callable[[str, object], None]) -> None:
+    """With each test, since what one of several processes says of the whole suite does not reach the report."""
+    for name, value in description().items():
+        record_property(name, value)
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ def from_dev(name: str) -> str:
     return value
 
 
-def optional_directory(name: str) -> Path | None:
+def optional_path(name: str) -> Path | None:
     value = os.environ.get(name)
     return Path(value) if value else None
 
@@ -32,8 +32,9 @@ PLUGIN_ZIP = Path(from_dev("E2E_PLUGIN_ZIP"))
 ENGINE_CLI = Path(from_dev("E2E_ENGINE_CLI"))
 FAKE_IMMUTA = Path(from_dev("E2E_FAKE_IMMUTA"))
 # Of tools that not everybody has: where one is missing, so is what ./dev makes by it.
-GO_CLIENT = optional_directory("E2E_GO_CLIENT")
-JS_CLIENT = optional_directory("E2E_JS_CLIENT")
+GO_CLIENT = optional_path("E2E_GO_CLIENT")
+JS_CLIENT = optional_path("E2E_JS_CLIENT")
+WARM_START = optional_path("E2E_WARM_START")
 
 # What Maven Central has differs by version. Without the password file authenticator a signed token stands in for it.
 PLUGINS = frozenset(path.name for path in TRINO_HOME.glob("plugin/*"))

@@ -115,6 +115,12 @@ def version_flags() -> list[str]:
     return flags
 
 
+def warm_start_flags() -> list[str]:
+    """Where a cache was made. A server that it does not fit starts without it, and the JVM need not say so."""
+    cache = environment.WARM_START
+    return [f"-XX:AOTCache={cache}", "-Xlog:aot*=off,cds*=off"] if cache else []
+
+
 def version_config() -> dict[str, str]:
     """Without it a Trino since 476 writes of a coming change to its log, where tests look for what is unusual."""
     return {"catalog.management": "static"} if environment.TRINO_VERSION >= 476 else {}
@@ -192,13 +198,17 @@ class TrinoServer:
     def wait(self) -> int:
         return self._process.wait()
 
+    def end(self, seconds: float = START_SECONDS) -> None:
+        """Asks the server to end, and waits until it has."""
+        self._signal(signal.SIGTERM)
+        self._process.wait(seconds)
+
     def stop(self) -> None:
         if self._process is None:
             return
         if self._process.poll() is None:
-            self._signal(signal.SIGTERM)
             try:
-                self._process.wait(STOP_SECONDS)
+                self.end(STOP_SECONDS)
             except subprocess.TimeoutExpired:
                 self._signal(signal.SIGKILL)
                 self._process.wait()
@@ -265,7 +275,7 @@ class TrinoServer:
             "-Dconfig=etc/config.properties",
             *(f"-D{key}={value}" for key, value in LOOPBACK.items()),
         ]
-        flags = [*JVM_FLAGS, *version_flags(), *self._configuration.jvm_flags]
+        flags = [*JVM_FLAGS, *version_flags(), *(self._configuration.jvm_flags or warm_start_flags())]
         return [str(environment.JAVA), *flags, *self.recipe.command(properties)]
 
     def _launch(self) -> None:

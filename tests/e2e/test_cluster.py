@@ -183,8 +183,13 @@ def test_a_worker_without_the_catalog_immuta_serves_with_the_same_rights(
     hers = HttpSession(cluster.coordinator, "alice").run(ORDERS)
     assert hers.error is None
     assert as_alice.run(ORDERS) == hers
-    assert svc.as_user("alice").run(ORDERS) == hers
-    assert lacking.node_id in nodes_of_tasks(svc)
+
+    def is_answered_on_it() -> bool:
+        assert svc.as_user("alice").run(ORDERS) == hers
+        return lacking.node_id in nodes_of_tasks(svc)
+
+    # The coordinator knows a new worker for some seconds before it gives it work.
+    wait_until(is_answered_on_it, "the worker without the catalog has worked")
 
 
 def answers_across_a_kill(cluster: Cluster, svc: HttpSession, sessions: Sequence[HttpSession]) -> list[Answer]:

@@ -8,7 +8,7 @@ from .audit import AuditFile
 from .clients import CURRENT_USER, Answer, HttpSession
 from .conftest import ServerMaker
 from .expectations import refused
-from .policy import AUDIT_FILE, POLICY_FILE, control_text, person, policy_text, service
+from .policy import AUDIT_FILE, IMMUTA_CATALOG, POLICY_FILE, control_text, person, policy_text, service
 from .server import Configuration, TrinoServer, properties_text
 
 SECOND_POLICY = "etc/second.json"
@@ -30,19 +30,32 @@ CONTROLS = {
 def server(start_server: ServerMaker) -> TrinoServer:
     people = [service("svc"), person("alice"), person("dave")]
     files = {
+        **IMMUTA_CATALOG,
         **CONTROLS,
         "etc/read-only.properties": READ_ONLY,
         "etc/rules.json": json.dumps(FILE_RULES),
         POLICY_FILE: policy_text([*people, person("bob")]),
         SECOND_POLICY: policy_text([*people, person("carol")]),
     }
-    config = {"access-control.config-files": ",".join(CONTROLS)}
+    config = {
+        "access-control.config-files": ",".join(CONTROLS),
+        "http-server.authentication.allow-insecure-over-http": "true",
+    }
     return start_server("several", Configuration(files, ["svc"], config))
 
 
 @pytest.fixture
 def session(server: TrinoServer) -> HttpSession:
     return HttpSession(server, "svc")
+
+
+def test_the_log_warns_of_what_surrounds_each_of_ours(server: TrinoServer) -> None:
+    warnings = [line for line in server.log.splitlines() if "\tWARN\t" in line and "dev.impersonation" in line]
+    plain_http = [line for line in warnings if "allow-insecure-over-http=true" in line]
+    others = [line for line in warnings if "etc/file.properties: decide as well" in line]
+    no_delegate = [line for line in warnings if "immuta.delegate.config-file is not set" in line]
+    assert [len(plain_http), len(others), len(no_delegate)] == [2, 2, 1], server.log
+    assert len(warnings) == 5, warnings
 
 
 def test_what_all_controls_allow_is_allowed(server: TrinoServer, session: HttpSession) -> None:

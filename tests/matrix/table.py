@@ -31,8 +31,7 @@ class Report:
 def read_report(trino: str, text: str) -> Report:
     """
     >>> report = read_report("470", '''<testsuites><testsuite>
-    ... <properties><property name="jdk" value="25.0.3"/></properties>
-    ... <testcase classname="a" name="t1"/>
+    ... <testcase classname="a" name="t1"><properties><property name="jdk" value="25.0.3"/></properties></testcase>
     ... <testcase classname="a" name="t2"><skipped message="no memory">a.py:3: no memory</skipped></testcase>
     ... <testcase classname="a" name="t3"><failure message="x"/></testcase>
     ... <testcase classname="a" name="t4">
@@ -43,8 +42,12 @@ def read_report(trino: str, text: str) -> Report:
     """
     report = Report(trino)
     root = ElementTree.fromstring(text)
-    for one in root.iterfind("./testsuite/properties/property"):
-        report.properties[one.get("name", "")] = one.get("value", "")
+    for one in root.iterfind(".//testcase/properties/property"):
+        name, value = one.get("name", ""), one.get("value", "")
+        if name != "differs":
+            report.properties[name] = value
+        elif value not in report.differs:
+            report.differs.append(value)
     for case in root.iter("testcase"):
         skipped = case.find("skipped")
         if skipped is not None:
@@ -53,10 +56,6 @@ def read_report(trino: str, text: str) -> Report:
             report.failed.append(f"{case.get('classname')}.{case.get('name')}")
         else:
             report.passed += 1
-        for one in case.iterfind("./properties/property[@name='differs']"):
-            text = one.get("value", "")
-            if text not in report.differs:
-                report.differs.append(text)
     return report
 
 

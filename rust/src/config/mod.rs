@@ -15,6 +15,7 @@ use crate::name::Folding;
 use crate::pattern::Pattern;
 use crate::source::settings::Settings as SourceSettings;
 
+mod breadth;
 mod effective;
 mod property;
 mod source;
@@ -254,7 +255,11 @@ impl<'p> Reader<'p> {
                 );
                 None
             }
-            Ok(pattern) => Some(pattern),
+            Ok(pattern) => {
+                self.warnings
+                    .extend(breadth::warnings(name, text, &pattern));
+                Some(pattern)
+            }
             Err(error) => {
                 self.problem(name, format!("\"{text}\": {error}"));
                 None

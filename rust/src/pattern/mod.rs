@@ -34,6 +34,7 @@ pub struct PatternError {
 pub struct Pattern {
     regex: Regex,
     exact_groups: Vec<bool>,
+    single_dots: Vec<usize>,
 }
 
 impl Pattern {
@@ -59,6 +60,7 @@ impl Pattern {
         Ok(Pattern {
             regex,
             exact_groups: translation.exact_groups,
+            single_dots: translation.single_dots,
         })
     }
 
@@ -95,6 +97,11 @@ impl Pattern {
             .position(|group| group == Some(name))
     }
 
+    /// Where a dot stands between other parts for one character of any kind, in characters, counted from 1.
+    pub fn single_dots(&self) -> &[usize] {
+        &self.single_dots
+    }
+
     /// Whether the pattern matches everything, as far as two very different texts can tell.
     pub fn matches_everything(&self) -> bool {
         self.matches("") && self.matches("\u{2603}zq-7 canary")
@@ -109,6 +116,18 @@ mod tests {
 
     fn pattern(source: &str) -> Pattern {
         Pattern::new(source, Folding::Exact).unwrap_or_else(|error| panic!("{source}: {error}"))
+    }
+
+    #[test]
+    fn dots_that_stand_for_one_character_are_found() {
+        for (source, positions) in [
+            ("admin.omar", &[6][..]),
+            ("(a.b|ü.c)d.", &[3, 7, 11]),
+            (r"\Q.\E.a", &[6]),
+            (r"a\.b|[.]c|a.*|a.+|a.?|a.{3}|.", &[]),
+        ] {
+            assert_eq!(pattern(source).single_dots(), positions, "{source}");
+        }
     }
 
     #[test]

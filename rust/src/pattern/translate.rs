@@ -22,6 +22,8 @@ pub struct Translation {
     pub text: String,
     /// For each capturing group, the first first, whether it captures the same text as in Java.
     pub exact_groups: Vec<bool>,
+    /// Where a dot stands for one character of any kind, in characters, counted from 1.
+    pub single_dots: Vec<usize>,
 }
 
 /// Translates a pattern written for Java.
@@ -36,6 +38,7 @@ pub fn translate(source: &str, folding: Folding) -> Result<Translation, PatternE
         repetition_depth: 0,
         repeated_groups: Vec::new(),
         has_empty_turns: false,
+        single_dots: Vec::new(),
         out: String::new(),
     };
     if let Some(offset) = source.find('\0') {
@@ -53,6 +56,7 @@ pub fn translate(source: &str, folding: Folding) -> Result<Translation, PatternE
     let exact = |repeated: bool| !repeated && !translator.has_empty_turns;
     Ok(Translation {
         exact_groups: translator.repeated_groups.into_iter().map(exact).collect(),
+        single_dots: translator.single_dots,
         text: translator.out,
     })
 }
@@ -75,15 +79,21 @@ struct Translator<'s> {
     /// Whether a repetition repeats what can match the empty text. Java and `regex` then may give its
     /// turns, and so the groups around and after it, different parts of the same text.
     has_empty_turns: bool,
+    single_dots: Vec<usize>,
     out: String,
 }
 
 type Translated = Result<(), PatternError>;
 
 impl Translator<'_> {
+    /// In characters, counted from 1.
+    fn position(&self, offset: usize) -> usize {
+        self.source[..offset].chars().count() + 1
+    }
+
     fn refuse_at(&self, offset: usize, problem: &str) -> PatternError {
         PatternError {
-            position: self.source[..offset].chars().count() + 1,
+            position: self.position(offset),
             problem: problem.to_owned(),
         }
     }
@@ -165,6 +175,10 @@ impl Translator<'_> {
                 let outer = self.at_end;
                 for (index, part) in concat.asts.iter().enumerate() {
                     self.at_end = outer && index + 1 == concat.asts.len();
+                    if let Ast::Dot(span) = part {
+                        let offset = self.respelled.origin(span.start.offset);
+                        self.single_dots.push(self.position(offset));
+                    }
                     self.node(part)?;
                 }
                 self.at_end = outer;

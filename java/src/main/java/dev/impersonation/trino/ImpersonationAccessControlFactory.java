@@ -82,10 +82,7 @@ public final class ImpersonationAccessControlFactory
     private static SystemAccessControl start(EngineLifecycle engine, Delegate delegate, boolean hasDelegate)
     {
         LiveParts liveParts = LiveParts.OF_THIS_PLUGIN;
-        if (liveParts.hasConnector() && !hasDelegate) {
-            log.warning("The catalog '%s' is there, but %s is not set: whoever sets %s will be refused all data"
-                    .formatted(ImmutaCatalog.NAME, DELEGATE_PROPERTY, ImmutaCatalog.QUALIFIED_PROPERTY));
-        }
+        StartWarnings.of(ServerConfiguration.read(System.getProperties()), liveParts.hasConnector(), hasDelegate).forEach(log::warning);
         InstantSource clock = InstantSource.system();
         ImpersonationCheck check = new ImpersonationCheck(engine.getEngine()::check);
         Bindings bindings = new Bindings(Bindings.Limits.DEFAULT, clock);
