@@ -13,6 +13,7 @@ from . import environment
 from .audit import AuditFile
 from .clients import PROPERTY, Cli, HttpSession, Jdbc, PythonClient
 from .credentials import Certificate
+from .jmx import Jmx
 from .policy import AUDIT_FILE, POLICY_FILE, control_text, person, policy_text, service
 from .server import Configuration, TrinoServer
 
@@ -109,7 +110,8 @@ def start_server(tmp_path_factory: pytest.TempPathFactory, certificate: Certific
 
 @pytest.fixture(scope="session")
 def main_server(tmp_path_factory: pytest.TempPathFactory, certificate: Certificate) -> Iterator[TrinoServer]:
-    """Our control alone, with a policy that has every kind of user."""
+    """Our control alone, with a policy that has every kind of user. In the end all of it must have been counted."""
+    jmx = Jmx()
     files = {
         "etc/access-control.properties": control_text(**MAIN_CONTROL),
         POLICY_FILE: policy_text([*USERS, service("user_alice")], SCOPES),
@@ -129,7 +131,9 @@ def main_server(tmp_path_factory: pytest.TempPathFactory, certificate: Certifica
         "alice",
     ]
     with server_maker(tmp_path_factory, certificate) as start:
-        yield start("main", Configuration(files, logins))
+        server = start("main", Configuration(files, logins, jvm_flags=jmx.flags))
+        yield server
+        jmx.check_against_audit(server)
 
 
 @pytest.fixture

@@ -275,7 +275,7 @@ class TrinoServer:
             "-Dconfig=etc/config.properties",
             *(f"-D{key}={value}" for key, value in LOOPBACK.items()),
         ]
-        flags = [*JVM_FLAGS, *version_flags(), *(self._configuration.jvm_flags or warm_start_flags())]
+        flags = [*JVM_FLAGS, *version_flags(), *warm_start_flags(), *self._configuration.jvm_flags]
         return [str(environment.JAVA), *flags, *self.recipe.command(properties)]
 
     def _launch(self) -> None:

@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 
 from .audit import AuditFile
-from .clients import CURRENT_USER, PROPERTY, Answer, HttpSession, run_java
+from .clients import CURRENT_USER, PROPERTY, Answer, HttpSession
 from .conftest import ServerMaker
 from .expectations import refused, value
 from .immuta import API_KEY, KEY_FILE, FakeImmuta, immuta_files
+from .jmx import Jmx
 from .policy import AUDIT_FILE, DELEGATE_FILE, IMMUTA_CATALOG, RULES_FILE
-from .server import Configuration, TrinoServer, free_port, properties_text
+from .server import Configuration, TrinoServer, properties_text
 from .waiting import wait_until
 
 SCHEMA = "immuta.impersonation"
@@ -32,7 +33,6 @@ SETTINGS = {
 }
 # Nobody may call a procedure or see the catalog by these.
 RULES = {"catalogs": [{"catalog": "tpch|system", "allow": "all"}], "procedures": []}
-JMX = "trino.plugin.impersonation:*"
 
 
 @dataclass
@@ -41,18 +41,13 @@ class World:
 
     server: TrinoServer
     immuta: FakeImmuta
-    jmx_port: int
+    jmx: Jmx
 
     def session(self, user: str) -> HttpSession:
         return HttpSession(self.server, user)
 
     def numbers(self) -> dict[str, int]:
-        """What the one MBean says."""
-        source = Path(__file__).parent / "java" / "JmxNumbers.java"
-        lines = run_java(self.server, source, [str(self.jmx_port), JMX]).splitlines()
-        parts = [line.split("\t") for line in lines]
-        assert {name for name, _, _ in parts} == {"trino.plugin.impersonation:type=Engine,name=immuta"}
-        return {attribute: int(number) for _, attribute, number in parts}
+        return self.jmx.numbers(self.server)
 
     def flushes(self) -> list[dict[str, Any]]:
         text = self.server.file(AUDIT_FILE).read_text(encoding="utf-8")
@@ -71,7 +66,7 @@ def world(start_server: ServerMaker, tmp_path_factory: pytest.TempPathFactory) -
         control = files.pop("etc/access-control.properties").replace(
             f"immuta.apikey-file={KEY_FILE}", f"immuta.apikey={API_KEY}"
         )
-        port = free_port()
+        jmx = Jmx()
         configuration = Configuration(
             {
                 **IMMUTA_CATALOG,
@@ -81,16 +76,9 @@ def world(start_server: ServerMaker, tmp_path_factory: pytest.TempPathFactory) -
                 GROUP_FILE: "operators:nightshift\n",
             },
             ["svc", "alice", "plain", "admin_omar", "nightshift"],
-            jvm_flags=[
-                f"-Dcom.sun.management.jmxremote.port={port}",
-                f"-Dcom.sun.management.jmxremote.rmi.port={port}",
-                "-Dcom.sun.management.jmxremote.host=127.0.0.1",
-                "-Djava.rmi.server.hostname=127.0.0.1",
-                "-Dcom.sun.management.jmxremote.authenticate=false",
-                "-Dcom.sun.management.jmxremote.ssl=false",
-            ],
+            jvm_flags=jmx.flags,
         )
-        yield World(start_server("operators", configuration), immuta, port)
+        yield World(start_server("operators", configuration), immuta, jmx)
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from .audit import AuditFile
 from .clients import CURRENT_USER, PROPERTY, Answer, Cli, HttpSession
 from .conftest import ServerMaker
 from .expectations import refused, value
+from .jmx import Jmx
 from .policy import AUDIT_FILE, IMMUTA_CATALOG, POLICY_FILE, control_text, guarded_files, person, policy_text, service
 from .server import Configuration, TrinoServer
 
@@ -70,13 +71,17 @@ PEOPLE = [
 
 
 @pytest.fixture(scope="module")
-def server(start_server: ServerMaker) -> TrinoServer:
+def server(start_server: ServerMaker) -> Iterator[TrinoServer]:
+    jmx = Jmx()
     files = {
         **IMMUTA_CATALOG,
         "etc/catalog/vault.properties": "connector.name=tpch\n",
         **guarded_files(RULES, PEOPLE),
     }
-    return start_server("property", Configuration(files, ["svc", "alice", "plain", "middle"]))
+    logins = ["svc", "alice", "plain", "middle"]
+    server = start_server("property", Configuration(files, logins, jvm_flags=jmx.flags))
+    yield server
+    jmx.check_against_audit(server)
 
 
 @pytest.fixture(scope="module", autouse=True)
