@@ -79,7 +79,12 @@ impl<'a> Entry<'a> {
             let text = error.to_string();
             let position = format!(" at line {} column {}", error.line(), error.column());
             let problem = text.strip_suffix(&position).unwrap_or(&text);
-            self.error(error.line().max(1), problem.to_owned())
+            let problem = if error.is_eof() {
+                format!("the text ends too early ({problem})")
+            } else {
+                problem.to_owned()
+            };
+            self.error(error.line().max(1), problem)
         })
     }
 

@@ -129,7 +129,7 @@ impl Reason {
             Reason::AdminGroup => "the impersonator is an administrator by group",
             Reason::SelfTarget => "the impersonator and the target are the same user",
             Reason::Disabled => {
-                "impersonation is switched off on this server (immuta.impersonation.enabled=false)"
+                "impersonation is switched off on this server; an administrator can switch it on (immuta.impersonation.enabled)"
             }
             Reason::InvalidName => {
                 "a user name is empty, longer than 256 bytes, or has control characters; check the name that the client sends"
@@ -153,7 +153,7 @@ impl Reason {
                 "the target's account is disabled or has expired; have it enabled again"
             }
             Reason::ProtectedTarget => {
-                "the target is an administrator, whom only an administrator may impersonate"
+                "the target is an administrator, whom only an administrator may impersonate; connect as one, or name another target"
             }
             Reason::OutOfScope => {
                 "no rule lets this impersonator act as this target; ask an administrator to extend the scopes"

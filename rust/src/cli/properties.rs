@@ -50,7 +50,7 @@ fn resolve(value: &str) -> Result<String, String> {
         resolved.push_str(&value[end..start]);
         resolved.push_str(
             &std::env::var(variable)
-                .map_err(|_| format!("the environment variable {variable} is not set"))?,
+                .map_err(|_| format!("the environment variable {variable} is not set; set it where this and the server are started"))?,
         );
         end = start + whole.len();
     }

@@ -32,6 +32,9 @@ pub use property::{
 /// Where decisions are recorded unless the operator says otherwise.
 const DEFAULT_AUDIT_FILE: &str = "var/log/impersonation-audit.jsonl";
 
+/// Of 1 for the same name. Names of another product's properties reach 0.6.
+const SIMILAR: f64 = 0.8;
+
 const DEFAULT_AUDIT_SIZE: u64 = 100 * 1024 * 1024;
 const DEFAULT_AUDIT_HISTORY: usize = 30;
 
@@ -175,10 +178,11 @@ impl<'p> Reader<'p> {
                 || property::ENDPOINT_ONLY.contains(&name.as_str())
                 || property::DATA_POLICY.contains(&name.as_str());
             if !known {
-                self.problem(
-                    name,
-                    format!("unknown property; did you mean {}?", nearest(name)),
+                let advice = similar(name).map_or_else(
+                    || "remove it; the README lists those that there are".to_owned(),
+                    |known| format!("did you mean {known}?"),
                 );
+                self.problem(name, format!("unknown property; {advice}"));
             }
         }
         if let Some(name) = self.get(property::NAME).filter(|name| *name != "immuta") {
@@ -315,13 +319,16 @@ impl<'p> Reader<'p> {
     }
 }
 
-fn nearest(name: &str) -> &'static str {
+/// The known property that this may be a misspelling of; for one of ours always the nearest.
+fn similar(name: &str) -> Option<&'static str> {
     property::KNOWN
-        .iter()
-        .chain(&property::ENDPOINT_ONLY)
-        .chain(&property::DATA_POLICY)
-        .max_by(|a, b| strsim::jaro_winkler(a, name).total_cmp(&strsim::jaro_winkler(b, name)))
-        .unwrap_or(&property::POLICY_FILE)
+        .into_iter()
+        .chain(property::ENDPOINT_ONLY)
+        .chain(property::DATA_POLICY)
+        .map(|known| (known, strsim::jaro_winkler(known, name)))
+        .filter(|(_, similarity)| name.starts_with("immuta.") || *similarity >= SIMILAR)
+        .max_by(|(_, one), (_, other)| one.total_cmp(other))
+        .map(|(known, _)| known)
 }
 
 #[cfg(test)]

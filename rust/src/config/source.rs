@@ -27,7 +27,13 @@ impl Reader<'_> {
             }
             for name in [property::APIKEY, property::APIKEY_FILE] {
                 if self.get(name).is_some() {
-                    self.problem(name, format!("is of use only with {}", property::ENDPOINT));
+                    self.problem(
+                        name,
+                        format!(
+                            "is of use only with {0}; set {0}, or remove the line",
+                            property::ENDPOINT
+                        ),
+                    );
                 }
             }
         }

@@ -28,7 +28,7 @@ const LONGEST_SILENCE: Duration = Duration::from_secs(60);
 #[derive(Debug, Error)]
 pub enum FileError {
     /// It cannot be read.
-    #[error("cannot read {}: {error}", path.display())]
+    #[error("cannot read {}: {error}", absolute(path).display())]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -36,7 +36,7 @@ pub enum FileError {
         error: io::Error,
     },
     /// It is a folder, a device, a pipe.
-    #[error("{} is not a regular file", path.display())]
+    #[error("{} is not a regular file", absolute(path).display())]
     NotAFile {
         /// The path.
         path: PathBuf,
@@ -49,6 +49,11 @@ pub enum FileError {
         /// What is wrong, with its line.
         problem: String,
     },
+}
+
+/// A relative path is one below the server's working directory, which the operator may not be in.
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
 /// Makes a value of a file's bytes, or says what is wrong with them.

@@ -55,7 +55,7 @@ impl Endpoint {
             );
         }
         if base.query().is_some() || base.fragment().is_some() {
-            return Err("a base URL has no ? and no #".to_owned());
+            return Err("a base URL has no ? and no #; remove what follows it".to_owned());
         }
         let path = base.path().trim_end_matches('/').to_owned();
         base.set_path(&path);

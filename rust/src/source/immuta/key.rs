@@ -58,7 +58,7 @@ impl ApiKey {
 fn header_value(text: &str) -> Result<HeaderValue, String> {
     let text = text.trim();
     if text.is_empty() {
-        return Err("the key is empty".to_owned());
+        return Err("the key is empty; write the API key into it, alone on one line".to_owned());
     }
     if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(
