@@ -47,7 +47,7 @@ final class StartWarnings
                     .formatted(AUTHENTICATION));
         }
         if (server.get(INSECURE).filter("true"::equalsIgnoreCase).isPresent()) {
-            return Optional.of("%s=true, so the server believes any name that comes by plain HTTP: whoever reaches it there can name themselves a service account or an administrator"
+            return Optional.of("%s=true, so the server believes any name that comes by plain HTTP: whoever reaches it so can name themselves a service account or an administrator"
                     .formatted(INSECURE));
         }
         return Optional.empty();
