@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import shutil
 import signal
 import socket
@@ -18,6 +19,8 @@ from .clients import HttpSession
 from .credentials import STORE_PASSWORD, Certificate, TokenSigner, password_line
 from .waiting import wait_until
 
+# Trino colours its log since 478.
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 START_SECONDS = 180
 STOP_SECONDS = 30
 PASSWORD = "correct horse"
@@ -300,7 +303,7 @@ class TrinoServer:
     def _read_log(self, process: subprocess.Popen) -> None:
         for line in process.stdout:
             with self._changed:
-                self._log.append(line)
+                self._log.append(COLOUR.sub("", line))
                 self._changed.notify_all()
         with self._changed:
             self._log_ended = True
