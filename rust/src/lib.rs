@@ -20,7 +20,7 @@
 //! | [`audit`] | a line for each decision and each query under impersonation, written behind a bounded queue; files are rotated |
 //! | [`metrics`] | what an engine counts |
 //! | [`history`] | the last decisions, for whoever asks right now |
-//! | [`log`] | what the engine has to say to the operator |
+//! | [`log`], [`panics`] | what the engine has to say to the operator |
 //! | [`clock`] | time, replaceable in tests |
 //! | [`wire`] | the packed form in which requests cross a language border |
 //! | `jni` | the border to the JVM, the only place with `unsafe` |

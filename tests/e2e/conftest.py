@@ -132,8 +132,9 @@ def main_server(tmp_path_factory: pytest.TempPathFactory, certificate: Certifica
     ]
     with server_maker(tmp_path_factory, certificate) as start:
         server = start("main", Configuration(files, logins, jvm_flags=jmx.flags))
+        audit = AuditFile(server.file(AUDIT_FILE))
         yield server
-        jmx.check_against_audit(server)
+        jmx.check_against_audit(server, audit)
 
 
 @pytest.fixture

@@ -1,11 +1,10 @@
 """What a server's engine counts, read over JMX."""
 
-import json
 from collections import Counter
 from pathlib import Path
 
+from .audit import AuditFile
 from .clients import run_java
-from .policy import AUDIT_FILE
 from .server import TrinoServer, free_port
 from .waiting import wait_until
 
@@ -36,13 +35,12 @@ class Jmx:
         assert {name for name, _, _ in parts} == {"trino.plugin.impersonation:type=Engine,name=immuta"}
         return {attribute: int(number) for _, attribute, number in parts}
 
-    def check_against_audit(self, server: TrinoServer) -> None:
-        """Each decision since the server's start was counted once, under its reason."""
+    def check_against_audit(self, server: TrinoServer, audit: AuditFile) -> None:
+        """Each decision since the server's start, from which the audit is read, was counted once, under its reason."""
 
         def recorded() -> Counter[str]:
-            lines = map(json.loads, server.file(AUDIT_FILE).read_text(encoding="utf-8").splitlines())
-            found = [line for line in lines if line["type"] == "decision"]
-            return Counter(f"decisions_{line['decision']}_{line['reason'].replace('-', '_')}" for line in found)
+            lines = audit.decisions()
+            return Counter(f"decisions_{line['decision']}_{line['reason'].replace('-', '_')}" for line in lines)
 
         numbers = self.numbers(server)
         counted = Counter({name: number for name, number in numbers.items() if name.startswith("decisions_")})

@@ -1,8 +1,10 @@
 """The walk of docs/operations.md, word for word, and what the server's log says at its start."""
 
+import itertools
 import re
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -30,30 +32,22 @@ VOLATILE = {
 }
 
 
-class ServerOfItsFolder(TrinoServer):
-    """With the operator's tool beside the CLI."""
-
-    def walk(self, step: str) -> subprocess.CompletedProcess[str]:
-        tools = self.file("tools")
-        tools.mkdir(exist_ok=True)
-        tool = tools / "immuta-impersonation"
-        if not tool.exists():
-            tool.symlink_to(environment.ENGINE_CLI)
-        block = WALK[step]
-        script = for_server(self, block) if "trino " in block else block
-        return run_shell(self, f'cd "{self.directory}"\n{script}', tools)
-
-
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory, certificate: Certificate) -> Iterator[ServerOfItsFolder]:
+def server(tmp_path_factory: pytest.TempPathFactory, certificate: Certificate) -> Iterator[TrinoServer]:
     files = {
         **IMMUTA_CATALOG,
         "etc/access-control.properties": CONTROL,
         POLICY_FILE: policy_text([service("nobody_yet"), person("alice")]),
     }
-    server = ServerOfItsFolder(tmp_path_factory.mktemp("walk"), certificate, Configuration(files, ["ops", "svc_bi"]))
+    server = TrinoServer(tmp_path_factory.mktemp("walk"), certificate, Configuration(files, ["ops", "svc_bi"]))
     with server.running():
         yield server
+
+
+def walk(server: TrinoServer, tools: Path, step: str) -> subprocess.CompletedProcess[str]:
+    block = WALK[step]
+    script = for_server(server, block) if "trino " in block else block
+    return run_shell(server, f'cd "{server.directory}"\n{script}', tools)
 
 
 def lines(text: str) -> list[str]:
@@ -63,13 +57,15 @@ def lines(text: str) -> list[str]:
 
 
 @pytest.mark.skipif(not environment.HAS_PASSWORDS, reason="docs/operations.md logs in with a password")
-def test_the_walk_goes_as_the_page_says(server: ServerOfItsFolder) -> None:
+def test_the_walk_goes_as_the_page_says(server: TrinoServer, tmp_path: Path) -> None:
     assert list(WALK) == list(ANSWERS) == STEPS
+    # The operator's tool beside the CLI.
+    (tmp_path / "immuta-impersonation").symlink_to(environment.ENGINE_CLI)
     audit = AuditFile(server.file(AUDIT_FILE))
     for step in STEPS:
         if step == "audit":
             audit.wait_for_decisions(2)
-        result = server.walk(step)
+        result = walk(server, tmp_path, step)
         expected = lines(ANSWERS[step])
         printed = lines(result.stdout)
         # On standard error the JVM speaks of itself, too.
@@ -78,15 +74,11 @@ def test_the_walk_goes_as_the_page_says(server: ServerOfItsFolder) -> None:
         assert result.returncode == (1 if step == "refused" else 0), result
 
 
-def test_the_log_says_at_the_start_what_holds(server: ServerOfItsFolder) -> None:
-    lines = server.log.splitlines()
-    (first,) = [number for number, line in enumerate(lines) if "impersonation engine " in line]
-    assert "EngineLogPump" in lines[first]
-    block = []
-    for line in lines[first + 1 :]:
-        if not line.startswith("  "):
-            break
-        block.append(line)
+def test_the_log_says_at_the_start_what_holds(server: TrinoServer) -> None:
+    log = server.log.splitlines()
+    (first,) = [number for number, line in enumerate(log) if "impersonation engine " in line]
+    assert "EngineLogPump" in log[first]
+    block = list(itertools.takewhile(lambda line: line.startswith("  "), log[first + 1 :]))
     assert "  * immuta.user.admin=ops" in block
     assert "  * immuta.impersonation.policy-file.refresh=1h" in block
     assert "    immuta.impersonation.protect-admins=true" in block

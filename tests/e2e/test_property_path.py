@@ -80,8 +80,9 @@ def server(start_server: ServerMaker) -> Iterator[TrinoServer]:
     }
     logins = ["svc", "alice", "plain", "middle"]
     server = start_server("property", Configuration(files, logins, jvm_flags=jmx.flags))
+    audit = AuditFile(server.file(AUDIT_FILE))
     yield server
-    jmx.check_against_audit(server)
+    jmx.check_against_audit(server, audit)
 
 
 @pytest.fixture(scope="module", autouse=True)

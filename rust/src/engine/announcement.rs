@@ -1,30 +1,21 @@
 //! What the operator reads first.
 
-use std::fmt::Write as _;
-
 use crate::VERSION;
 use crate::config::Setting;
 
 /// The version and what holds of every property, a line each.
 pub(super) fn of(settings: &[Setting]) -> String {
-    let mut text = format!(
-        "impersonation engine {VERSION} started; * marks what the configuration sets, everything else is a default"
-    );
-    for Setting {
-        name,
-        value,
-        is_default,
-    } in settings
-    {
-        let mark = if *is_default { ' ' } else { '*' };
+    let lines = settings.iter().map(|setting| {
+        let mark = if setting.is_default { ' ' } else { '*' };
+        let value = setting.value.as_deref().unwrap_or("(not set)");
         // Line ends within a value would look like other settings.
-        let value = value.as_deref().map_or("(not set)".to_owned(), |value| {
-            value.replace(['\r', '\n'], " ")
-        });
-        // A string takes whatever is written to it.
-        let _ = write!(text, "\n  {mark} {name}={value}");
-    }
-    text
+        let value = value.replace(['\r', '\n'], " ");
+        format!("\n  {mark} {}={value}", setting.name)
+    });
+    format!(
+        "impersonation engine {VERSION} started; * marks what the configuration sets, everything else is a default{}",
+        lines.collect::<String>()
+    )
 }
 
 #[cfg(test)]

@@ -26,9 +26,9 @@ final class DelegateConfig
     {
         requireNonNull(file, "file is null");
         requireNonNull(environment, "environment is null");
-        Properties properties = new Properties();
-        try (InputStream input = Files.newInputStream(file)) {
-            properties.load(input);
+        Properties properties;
+        try {
+            properties = load(file);
         }
         catch (NoSuchFileException e) {
             throw new DelegateException("%s does not exist".formatted(file.toAbsolutePath()), e);
@@ -42,6 +42,19 @@ final class DelegateConfig
             resolved.put(name, resolve(file, name, properties.getProperty(name).trim(), environment));
         }
         return resolved;
+    }
+
+    /**
+     * @throws IllegalArgumentException the file has a broken escape
+     */
+    static Properties load(Path file)
+            throws IOException
+    {
+        Properties properties = new Properties();
+        try (InputStream input = Files.newInputStream(file)) {
+            properties.load(input);
+        }
+        return properties;
     }
 
     private static String resolve(Path file, String name, String value, Map<String, String> environment)

@@ -17,7 +17,7 @@ import static java.util.Objects.requireNonNull;
  */
 final class DelegateLoader
 {
-    private static final String NAME_PROPERTY = "access-control.name";
+    static final String NAME_PROPERTY = "access-control.name";
     private static final String DEFAULT_NAME = "default";
     private static final Map<String, String> BUILT_IN = new TreeMap<>(Map.of(
             "allow-all", "AllowAllSystemAccessControl",

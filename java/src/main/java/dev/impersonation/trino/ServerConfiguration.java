@@ -1,15 +1,12 @@
 package dev.impersonation.trino;
 
 import java.io.IOException;
-import java.io.Reader;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
 import java.util.Properties;
 import java.util.stream.Stream;
 
-import static java.nio.charset.StandardCharsets.UTF_8;
 import static java.util.Objects.requireNonNull;
 
 /**
@@ -61,21 +58,19 @@ final class ServerConfiguration
     private static boolean isOurs(String controlFile)
     {
         return readFile(controlFile)
-                .map(properties -> properties.getProperty("access-control.name", "").trim())
+                .map(properties -> properties.getProperty(DelegateLoader.NAME_PROPERTY, "").trim())
                 .filter(ImpersonationAccessControlFactory.NAME::equals)
                 .isPresent();
     }
 
     private static Optional<Properties> readFile(String name)
     {
-        Properties properties = new Properties();
-        try (Reader reader = Files.newBufferedReader(Path.of(name), UTF_8)) {
-            properties.load(reader);
+        try {
+            return Optional.of(DelegateConfig.load(Path.of(name)));
         }
         catch (IOException | IllegalArgumentException e) {
             // An invalid path or escape is among them. Whether the server can start with it is for the server to say.
             return Optional.empty();
         }
-        return Optional.of(properties);
     }
 }
