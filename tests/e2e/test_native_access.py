@@ -9,9 +9,9 @@ import pytest
 from . import environment
 from .clients import CLIENT_SECONDS, JAVA_CLIENT
 from .policy import person, policy_text, service
-from .server import TrinoServer, version_flags
+from .server import LAST_ON_JDK_17, TrinoServer, version_flags
 
-pytestmark = pytest.mark.skipif(environment.TRINO_VERSION < 476, reason="JDK 17 lets everybody load libraries")
+pytestmark = pytest.mark.skipif(environment.TRINO_VERSION <= LAST_ON_JDK_17, reason="JDK 17 lets everybody load it")
 ENABLED = "--enable-native-access=ALL-UNNAMED"
 DENIED = "--illegal-native-access=deny"
 WARNING = "A restricted method in java.lang.System has been called"
