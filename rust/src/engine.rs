@@ -139,7 +139,8 @@ impl Engine {
         clock: Arc<dyn Clock>,
         lookup: Option<Arc<dyn Lookup>>,
     ) -> Result<Self, ConfigError> {
-        let (config, mut problems) = Config::read(properties);
+        let (mut config, mut problems) = Config::read(properties);
+        config.look_at_files(&mut problems);
         let log = Arc::new(Log::default());
         let source = config.source.and_then(|settings| {
             settings
@@ -191,7 +192,8 @@ impl Engine {
     /// Finds every problem with the properties and the files that they name, and what else the operator should
     /// know. Nothing is started and nothing is written.
     pub fn check(properties: &Properties) -> (Vec<Problem>, Vec<String>) {
-        let (config, mut problems) = Config::read(properties);
+        let (mut config, mut problems) = Config::read(properties);
+        config.look_at_files(&mut problems);
         if let Some(settings) = config.source {
             problems.extend(settings.check());
         }

@@ -14,9 +14,10 @@ use jni::objects::{JByteArray, JClass, JString, JThrowable, JValue};
 use jni::sys::{jboolean, jbyte, jint, jlong};
 use jni::{Env, EnvUnowned, jni_sig, jni_str};
 use thiserror::Error;
+use zeroize::Zeroize as _;
 
 use crate::VERSION;
-use crate::config::ConfigError;
+use crate::config::{APIKEY, ConfigError};
 use crate::engine::Engine;
 use crate::expression::{self, ExpressionError};
 use crate::log::Log;
@@ -72,7 +73,12 @@ const INTERNAL: jint = 5;
 
 fn open<'local>(_: &mut Env<'local>, properties: &[u8]) -> Result<jlong, BoundaryError> {
     panics::report();
-    let engine = Engine::open(&wire::read_properties(properties)?)?;
+    let mut properties = wire::read_properties(properties)?;
+    let opened = Engine::open(&properties);
+    if let Some(key) = properties.get_mut(APIKEY) {
+        key.zeroize();
+    }
+    let engine = opened?;
     let index = PLACES.push(Place {
         log: engine.log(),
         engine: ArcSwapOption::from_pointee(engine),

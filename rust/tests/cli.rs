@@ -1,7 +1,9 @@
 //! The command-line tool, run as its users run it.
 
-use std::fs;
+use std::fs::{self, Permissions};
 use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use fake_immuta::{FakeImmuta, FakeUser};
@@ -437,9 +439,14 @@ fn commands_end_quietly_where_nobody_reads_their_answer() {
 }
 
 /// A configuration that looks users up at the stand-in.
+fn write_secret(path: &Path, text: impl AsRef<[u8]>) {
+    fs::write(path, text).unwrap();
+    fs::set_permissions(path, Permissions::from_mode(0o600)).unwrap();
+}
+
 fn online(immuta: &FakeImmuta, properties: &str) -> Fixture {
     let fixture = Fixture::new("");
-    fs::write(fixture.folder.path().join("key"), immuta.api_key()).unwrap();
+    write_secret(&fixture.folder.path().join("key"), immuta.api_key());
     fs::write(fixture.folder.path().join("ca.pem"), immuta.ca_pem()).unwrap();
     fs::write(
         fixture.folder.path().join("access-control.properties"),
@@ -450,6 +457,24 @@ fn online(immuta: &FakeImmuta, properties: &str) -> Fixture {
     )
     .unwrap();
     fixture
+}
+
+#[test]
+fn check_config_warns_of_a_folder_in_which_everybody_can_put_another_file_in_the_place() {
+    let fixture = Fixture::new("");
+    let folder = fixture.folder.path();
+    fs::set_permissions(folder, Permissions::from_mode(0o777)).unwrap();
+    let checked = fixture.run(&["check-config", "access-control.properties"]);
+    assert_eq!(checked.status.code(), Some(0), "{}", stdout(&checked));
+    let warning = "warning: everybody can put another file in the place of policy.json";
+    assert!(stdout(&checked).contains(warning), "{}", stdout(&checked));
+    fs::set_permissions(folder, Permissions::from_mode(0o755)).unwrap();
+    let checked = fixture.run(&["check-config", "access-control.properties"]);
+    assert!(
+        !stdout(&checked).contains("warning"),
+        "{}",
+        stdout(&checked)
+    );
 }
 
 #[test]
@@ -541,7 +566,7 @@ fn the_readmes_example_with_immuta_works() {
     let fixture = online(&immuta, "");
     let etc = fixture.folder.path().join("etc");
     fs::create_dir(&etc).unwrap();
-    fs::write(etc.join("immuta.key"), immuta.api_key()).unwrap();
+    write_secret(&etc.join("immuta.key"), immuta.api_key());
     fs::write(
         etc.join("mapping.json"),
         readme_example("user-mapping.json"),

@@ -441,6 +441,36 @@ fn scopes_come_from_the_policy_file_and_users_do_not() {
     );
 }
 
+/// The worst that whoever answers in Immuta's place can do: everybody is said to hold the permission, and to be enabled.
+#[test]
+fn an_immuta_that_grants_everybody_everything_reaches_neither_administrators_nor_beyond_the_scopes()
+{
+    let world = World::new(|configuration| {
+        let file = configuration.path("policy.json");
+        let scopes = r#"{"scopes": [{"original_user": "mallory", "new_user": "alice"},
+                                    {"original_user": "mallory", "new_user": "root"},
+                                    {"original_user": "mallory", "new_group": "executives"}]}"#;
+        fs::write(&file, scopes).unwrap();
+        configuration
+            .with(
+                "immuta.impersonation.policy-file",
+                file.display().to_string(),
+            )
+            .with("immuta.user.admin", "root")
+            .with("immuta.group.admin", "wheel")
+    });
+    for name in ["mallory", "alice", "bob", "root"] {
+        world.immuta.put_user(FakeUser {
+            groups: vec!["wheel".to_owned(), "executives".to_owned()],
+            ..FakeUser::new(name, &["IMPERSONATE_USER", "USER_ADMIN", "GOVERNANCE"])
+        });
+    }
+    assert_eq!(world.reason("mallory", "alice"), "permission", "no more");
+    assert_eq!(world.reason("mallory", "root"), "protected-target");
+    assert_eq!(world.reason("mallory", "bob"), "out-of-scope");
+    assert_eq!(world.reason("bob", "alice"), "out-of-scope");
+}
+
 #[test]
 fn neither_the_api_key_nor_a_token_is_in_the_log_or_the_audit_file() {
     let key = "0a1b2c3d4e5f60718293a4b5c6d7e8f9";

@@ -1,9 +1,10 @@
 //! The Immuta API source, asked over the network, against the stand-in and against raw sockets.
 
-use std::fs;
+use std::fs::{self, Permissions};
 use std::io::{Read, Write};
 use std::net::TcpListener;
-use std::path::PathBuf;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Barrier;
 use std::thread;
@@ -38,12 +39,17 @@ fn time_for(fault: &str) -> Duration {
 fn settings(url: &str, iam: Option<&str>) -> Settings {
     Settings {
         endpoint: Endpoint::parse(url, true).unwrap(),
-        key: ApiKey::Value(SECRET.to_owned()),
+        key: ApiKey::Value(SECRET.to_owned().into()),
         iam: iam.map(str::to_owned),
         ca_file: None,
         timeout: PATIENT,
         folding: Folding::Exact,
     }
+}
+
+fn write_secret(path: &Path, text: impl AsRef<[u8]>) {
+    fs::write(path, text).unwrap();
+    fs::set_permissions(path, Permissions::from_mode(0o600)).unwrap();
 }
 
 fn source(server: &FakeImmuta, iam: Option<&str>) -> ImmutaSource {
@@ -447,7 +453,7 @@ mod credentials {
         server.put_user(holder("alice"));
         let folder = TempDir::new().unwrap();
         let path = folder.path().join("key");
-        fs::write(&path, format!("{SECRET}\n")).unwrap();
+        write_secret(&path, format!("{SECRET}\n"));
         let source = ImmutaSource::open(&Settings {
             key: ApiKey::File(path.clone()),
             ..settings(&server.url(), None)
@@ -458,14 +464,18 @@ mod credentials {
         server.set_api_key("rotated");
         let problem = outage(source.look_up("alice", PATIENT));
         assert!(problem.contains("immuta.apikey-file"), "{problem}");
-        fs::write(&path, "rotated\r\n").unwrap();
+        write_secret(&path, "rotated\r\n");
         known(&source, "alice");
 
         server.expire_tokens();
         fs::remove_file(&path).unwrap();
         let problem = outage(source.look_up("alice", PATIENT));
         assert!(problem.contains("cannot read"), "{problem}");
-        fs::write(&path, "rot\nated").unwrap();
+        fs::write(&path, "rotated").unwrap();
+        fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
+        let problem = outage(source.look_up("alice", PATIENT));
+        assert!(problem.contains("no secret"), "{problem}");
+        write_secret(&path, "rot\nated");
         let problem = outage(source.look_up("alice", PATIENT));
         assert!(problem.contains("control characters"), "{problem}");
         assert!(!problem.contains("ated\""), "{problem}");
@@ -877,16 +887,16 @@ mod settings {
             "hun\tter2",
             "hunter2 hunter2",
         ] {
-            let error = open(ApiKey::Value(text.to_owned()), None).unwrap_err();
+            let error = open(ApiKey::Value(text.to_owned().into()), None).unwrap_err();
             assert_eq!(error.property(), "immuta.apikey", "{text:?}");
             assert!(!format!("{error} {error:?}").contains("hunter2"), "{error}");
-            fs::write(&path, text).unwrap();
+            write_secret(&path, text);
             let error = open(ApiKey::File(path.clone()), None).unwrap_err();
             assert_eq!(error.property(), "immuta.apikey-file", "{text:?}");
             assert!(error.to_string().contains("key"), "{error}");
             assert!(!format!("{error} {error:?}").contains("hunter2"), "{error}");
         }
-        fs::write(&path, b"hunter2\xff").unwrap();
+        write_secret(&path, b"hunter2\xff");
         let binary = open(ApiKey::File(path), None).unwrap_err();
         let missing = open(ApiKey::File(folder.path().join("missing")), None).unwrap_err();
         let directory = open(ApiKey::File(folder.path().to_owned()), None).unwrap_err();
@@ -898,7 +908,7 @@ mod settings {
     #[test]
     fn an_iam_that_cannot_be_one_stops_the_start() {
         for iam in ["", ".", "..", "b\nim"] {
-            let key = ApiKey::Value(SECRET.to_owned());
+            let key = ApiKey::Value(SECRET.to_owned().into());
             let error = open(key, Some(iam)).unwrap_err();
             assert_eq!(error.property(), "immuta.iam", "{iam:?}");
         }

@@ -1,7 +1,6 @@
 """A coordinator that runs no tasks and its workers, each a process of its own."""
 
 import contextlib
-import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -38,11 +37,6 @@ class Worker(TrinoServer):
         super().__init__(directory, coordinator.certificate, configuration)
         self.node_id = node_id
         self._coordinator = coordinator
-
-    def kill(self) -> None:
-        """As a machine that is gone: nobody is told."""
-        self._signal(signal.SIGKILL)
-        self.stop()
 
     def _node_config(self) -> dict[str, str]:
         return {

@@ -206,6 +206,16 @@ class TrinoServer:
         self._signal(signal.SIGTERM)
         self._process.wait(seconds)
 
+    def dump_heap(self, file: Path) -> None:
+        """Writes everything that is in the server's heap into a file, garbage included."""
+        command = [environment.JAVA_HOME / "bin/jcmd", str(self._process.pid), "GC.heap_dump", "-all", file]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, timeout=120)
+
+    def kill(self) -> None:
+        """As a machine that is gone: nobody is told."""
+        self._signal(signal.SIGKILL)
+        self.stop()
+
     def stop(self) -> None:
         if self._process is None:
             return
@@ -245,6 +255,8 @@ class TrinoServer:
             path = self.file(name)
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
+            # Among them are keys, which are refused where others can read them.
+            path.chmod(0o600)
 
     def _node_config(self) -> dict[str, str]:
         http_port = free_port()

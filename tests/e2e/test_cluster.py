@@ -144,7 +144,7 @@ def test_repeated_tasks_have_the_targets_rights(cluster: Cluster, svc: HttpSessi
     cluster.add_worker()
 
 
-def test_clients_that_retry_while_the_coordinator_restarts_never_get_other_rights(
+def test_clients_that_retry_while_the_coordinator_is_killed_and_restarts_never_get_other_rights(
     cluster: Cluster, svc: HttpSession, as_alice: HttpSession
 ) -> None:
     sessions = [as_alice, svc.as_user("alice")]
@@ -163,8 +163,8 @@ def test_clients_that_retry_while_the_coordinator_restarts_never_get_other_right
     with ThreadPoolExecutor(len(sessions)) as threads:
         clients = [threads.submit(retry, *pair) for pair in zip(sessions, answers, strict=True)]
         try:
-            wait_until(lambda: all(answers), "answers before the restart")
-            cluster.coordinator.stop()
+            wait_until(lambda: all(answers), "answers before the end")
+            cluster.coordinator.kill()
             cluster.coordinator.start(cluster.coordinator.port)
             restarted.set()
             for client in clients:

@@ -67,6 +67,17 @@ def test_a_name_that_only_looks_like_the_target_is_unknown(
     assert audit.wait_for("svc", target)["reason"] == "unknown-target"
 
 
+@pytest.mark.parametrize("login", ["svc", "plain"])
+def test_headers_by_which_gateways_name_their_users_name_nobody(
+    main_server: TrinoServer, audit: AuditFile, login: str
+) -> None:
+    names = ["X-Forwarded-User", "X-Remote-User", "X-Auth-Request-User", "X-Authenticated-User", "X-Forwarded-For"]
+    old = ["X-Presto-User", "X-Trino-Authenticated-User", "X-Trino-Set-Authorization-User"]
+    session = HttpSession(main_server, login, *((name, "alice") for name in [*names, *old]))
+    assert session.run(CURRENT_USER) == Answer(value=login)
+    assert audit.decisions() == []
+
+
 def test_management_resources_ask_as_well(main_server: TrinoServer, audit: AuditFile) -> None:
     assert HttpSession(main_server, "svc").as_user("alice").request("GET", "/v1/query").status == 200
     assert audit.wait_for("svc", "alice")["decision"] == "allow"

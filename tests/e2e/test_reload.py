@@ -66,6 +66,17 @@ def test_a_broken_file_is_reported_and_the_last_good_one_keeps_serving(server: T
     wait_until(lambda: ask(server).error, "the repaired file is in force")
 
 
+def test_a_file_that_everybody_can_write_is_reported_and_not_read(server: TrinoServer) -> None:
+    before = len(server.log)
+    file = server.file(POLICY_FILE)
+    file.chmod(0o666)
+    file.write_text(REVOKED, encoding="utf-8")
+    wait_until(lambda: ask(server) and "written by everybody" in server.log[before:], "the log says who can write")
+    assert ask(server) == Answer(value="alice")
+    file.chmod(0o644)
+    wait_until(lambda: ask(server).error, "the file is in force when only its owner can write it")
+
+
 def test_a_removed_file_is_reported_and_the_last_good_one_keeps_serving(server: TrinoServer) -> None:
     before = len(server.log)
     server.file(POLICY_FILE).unlink()

@@ -13,7 +13,9 @@ use crate::data_size;
 use crate::duration;
 use crate::name::Folding;
 use crate::pattern::Pattern;
+use crate::source::rights::{self, Secrecy};
 use crate::source::settings::Settings as SourceSettings;
+use crate::source::watched::{self, FileError};
 
 mod breadth;
 mod effective;
@@ -26,7 +28,7 @@ pub type Properties = BTreeMap<String, String>;
 pub use effective::Setting;
 pub(crate) use effective::effective;
 pub use property::{
-    AUDIT_FILE, DELEGATE_CONFIG_FILE, ENDPOINT, GROUP_FILE, POLICY_FILE, USER_MAPPING_FILE,
+    APIKEY, AUDIT_FILE, DELEGATE_CONFIG_FILE, ENDPOINT, GROUP_FILE, POLICY_FILE, USER_MAPPING_FILE,
 };
 
 /// Where decisions are recorded unless the operator says otherwise.
@@ -98,6 +100,8 @@ pub struct Config {
     pub folding: Folding,
     /// Where decisions are recorded, if at all.
     pub audit: Option<audit::Settings>,
+    /// The delegate's file, which the shim reads.
+    pub delegate: Option<PathBuf>,
     /// What the operator should know.
     pub warnings: Vec<String>,
 }
@@ -129,12 +133,32 @@ impl Config {
             allow_chained: reader.boolean(property::ALLOW_CHAINED, false),
             folding,
             audit: reader.audit(),
+            delegate: reader
+                .get(property::DELEGATE_CONFIG_FILE)
+                .map(|file| PathBuf::from(file.trim())),
             warnings: Vec::new(),
         };
         let Reader {
             problems, warnings, ..
         } = reader;
         (Config { warnings, ..config }, problems)
+    }
+
+    /// Adds what is to be said of who else can change the files that the properties name. Those that are read here are refused when
+    /// they are read.
+    pub(crate) fn look_at_files(&mut self, problems: &mut Vec<Problem>) {
+        if let Some(source) = &self.source {
+            self.warnings.extend(source.warnings());
+        }
+        if let Some(file) = &self.delegate {
+            self.warnings
+                .extend(rights::warnings(file, Secrecy::Public));
+            // Whatever else is wrong with it the shim says.
+            if let Err(exposed @ FileError::Exposed { .. }) = watched::open(file, Secrecy::Public) {
+                let text = exposed.to_string();
+                problems.push(Problem::new(property::DELEGATE_CONFIG_FILE, text));
+            }
+        }
     }
 }
 

@@ -123,7 +123,7 @@ impl Reader<'_> {
                 self.problem(property::APIKEY_FILE, text);
                 None
             }
-            (Some(key), None) => Some(ApiKey::Value(key)),
+            (Some(key), None) => Some(ApiKey::Value(key.into())),
             (None, Some(file)) => Some(ApiKey::File(file)),
             (None, None) => {
                 let named = [property::APIKEY, property::APIKEY_FILE];

@@ -272,6 +272,23 @@ mod tests {
         assert!(error.problem.contains("nested"), "{error}");
     }
 
+    /// Where matching goes back and tries again, each of these takes longer than the server will live.
+    #[test]
+    fn no_pattern_and_no_name_take_ages_to_match() {
+        let name = "a".repeat(255) + "!";
+        for text in [
+            "(a+)+",
+            "(a|a)+",
+            "(a|aa)+",
+            "(.*a){12}",
+            "(a?){60}a{60}",
+            "([a-z]+)*b",
+            "((a+)+)+b",
+        ] {
+            assert!(!pattern(text).matches(&name), "{text}");
+        }
+    }
+
     #[test]
     fn matching_everything_is_noticed() {
         assert!(pattern(".*").matches_everything());

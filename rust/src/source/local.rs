@@ -10,6 +10,7 @@ use crate::log::Log;
 use crate::name::Folding;
 use crate::policy::Policy;
 use crate::source::group_file::GroupFile;
+use crate::source::rights::{self, Secrecy};
 use crate::source::watched::{self, Current, Parser, Watch, WatchedFile};
 use crate::user_mapping::UserMapping;
 
@@ -37,6 +38,15 @@ impl Files {
             MAPPING.check(self.mapping.as_ref(), self.folding),
         ];
         problems.into_iter().flatten().collect()
+    }
+
+    /// What works, but may not be meant: others can change the files.
+    pub fn warnings(&self) -> Vec<String> {
+        [&self.policy, &self.groups, &self.mapping]
+            .into_iter()
+            .flatten()
+            .flat_map(|watch| rights::warnings(&watch.path, Secrecy::Public))
+            .collect()
     }
 
     fn policy_kind(&self) -> Kind<Policy> {
@@ -80,7 +90,7 @@ impl<T: Display + Send + Sync + 'static> Kind<T> {
     }
 
     fn check(&self, watch: Option<&Watch>, folding: Folding) -> Option<Problem> {
-        let error = watched::read(&watch?.path, &self.parser(folding)).err()?;
+        let error = watched::read(&watch?.path, Secrecy::Public, &self.parser(folding)).err()?;
         Some(Problem::new(self.property, error.to_string()))
     }
 

@@ -4,6 +4,7 @@ pub mod group_file;
 pub mod immuta;
 pub mod local;
 pub mod lookup;
+pub mod rights;
 pub mod settings;
 pub mod watched;
 

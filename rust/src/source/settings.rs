@@ -7,9 +7,10 @@ use crate::clock::Clock;
 use crate::config::{ENDPOINT, Problem};
 use crate::log::Log;
 use crate::source::Source;
-use crate::source::immuta::{self, ImmutaSource};
+use crate::source::immuta::{self, ApiKey, ImmutaSource};
 use crate::source::local::{Files, LocalFiles};
 use crate::source::lookup::Lookup;
+use crate::source::rights::{self, Secrecy};
 
 /// The files, and where users are looked up besides, if anywhere.
 #[derive(Debug)]
@@ -39,6 +40,20 @@ impl Settings {
                 .and_then(|remote| remote.connect().err()),
         );
         problems
+    }
+
+    /// What works, but may not be meant, of who can change the files that the settings name.
+    pub fn warnings(&self) -> Vec<String> {
+        let mut warnings = self.files.warnings();
+        if let Some(Remote { api, .. }) = &self.remote {
+            if let ApiKey::File(path) = &api.key {
+                warnings.extend(rights::warnings(path, Secrecy::Secret));
+            }
+            if let Some(path) = &api.ca_file {
+                warnings.extend(rights::warnings(path, Secrecy::Public));
+            }
+        }
+        warnings
     }
 
     /// Asks Immuta whether it would answer, and tells what it said. Nothing without an endpoint.

@@ -3,8 +3,8 @@
 //! A broken new version is reported, and the last good one keeps serving for a limited time.
 
 use std::fmt::Display;
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Read as _};
 use std::os::unix::fs::MetadataExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -16,9 +16,11 @@ use arc_swap::{ArcSwap, Guard};
 use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
 use parking_lot::Mutex;
 use thiserror::Error;
+use zeroize::Zeroizing;
 
 use crate::clock::Clock;
 use crate::log::{Level, Log};
+use crate::source::rights::{self, Secrecy};
 
 /// A file that nobody could look at for this long, besides its own limits, counts as broken: its
 /// disk may hang.
@@ -41,6 +43,14 @@ pub enum FileError {
         /// The path.
         path: PathBuf,
     },
+    /// Others could have written it, or can read it though it is secret.
+    #[error("{} {problem}", absolute(path).display())]
+    Exposed {
+        /// The file.
+        path: PathBuf,
+        /// Who can, and what to do.
+        problem: String,
+    },
     /// It holds something else than it should.
     #[error("{}: {problem}", path.display())]
     Invalid {
@@ -59,22 +69,52 @@ fn absolute(path: &Path) -> PathBuf {
 /// Makes a value of a file's bytes, or says what is wrong with them.
 pub type Parser<T> = Box<dyn Fn(&[u8]) -> Result<T, String> + Send + Sync>;
 
-/// Reads a file once.
+/// Opens a file that is safe from others.
 ///
 /// # Errors
 ///
-/// The file cannot be read or holds something else than it should.
-pub fn read<T>(path: &Path, parser: &Parser<T>) -> Result<T, FileError> {
+/// The file cannot be read or is not safe from others.
+pub fn open(path: &Path, secrecy: Secrecy) -> Result<File, FileError> {
     let unreadable = |error| FileError::Unreadable {
         path: path.to_owned(),
         error,
     };
-    if !fs::metadata(path).map_err(unreadable)?.is_file() {
-        return Err(FileError::NotAFile {
+    let regular = |metadata: fs::Metadata| {
+        let not_a_file = || FileError::NotAFile {
             path: path.to_owned(),
-        });
-    }
-    let bytes = fs::read(path).map_err(unreadable)?;
+        };
+        metadata
+            .is_file()
+            .then_some(metadata)
+            .ok_or_else(not_a_file)
+    };
+    // Opening a pipe would wait for whoever writes it.
+    regular(fs::metadata(path).map_err(unreadable)?)?;
+    let file = File::open(path).map_err(unreadable)?;
+    // Of what was opened: the path may lead to another file by now.
+    let opened = regular(file.metadata().map_err(unreadable)?)?;
+    rights::check(path, &opened, secrecy).map_err(|problem| FileError::Exposed {
+        path: path.to_owned(),
+        problem,
+    })?;
+    Ok(file)
+}
+
+/// Reads a file once.
+///
+/// # Errors
+///
+/// The file cannot be read, is not safe from others, or holds something else than it should.
+pub fn read<T>(path: &Path, secrecy: Secrecy, parser: &Parser<T>) -> Result<T, FileError> {
+    let unreadable = |error| FileError::Unreadable {
+        path: path.to_owned(),
+        error,
+    };
+    let mut file = open(path, secrecy)?;
+    // A secret is left neither here nor where a vector that grows was before.
+    let size = file.metadata().map_err(unreadable)?.len();
+    let mut bytes = Zeroizing::new(Vec::with_capacity(usize::try_from(size).unwrap_or(0) + 1));
+    file.read_to_end(&mut bytes).map_err(unreadable)?;
     parser(&bytes).map_err(|problem| FileError::Invalid {
         path: path.to_owned(),
         problem,
@@ -178,13 +218,15 @@ impl<T: Display> State<T> {
         let changed = *last != stamp;
         *last = stamp;
         // A mistake of ours in reading is a broken file, too: revocations in it must not be missed.
-        let result = catch_unwind(AssertUnwindSafe(|| read(&self.watch.path, &self.parser)))
-            .unwrap_or_else(|_| {
-                Err(FileError::Invalid {
-                    path: self.watch.path.clone(),
-                    problem: "reading it failed inside the engine".to_owned(),
-                })
-            });
+        let result = catch_unwind(AssertUnwindSafe(|| {
+            read(&self.watch.path, Secrecy::Public, &self.parser)
+        }))
+        .unwrap_or_else(|_| {
+            Err(FileError::Invalid {
+                path: self.watch.path.clone(),
+                problem: "reading it failed inside the engine".to_owned(),
+            })
+        });
         match result {
             Ok(value) => {
                 let text = format!(
@@ -259,7 +301,7 @@ impl<T: Display + Send + Sync + 'static> WatchedFile<T> {
         log: Arc<Log>,
     ) -> Result<Self, FileError> {
         let stamp = Stamp::of(&watch.path);
-        let value = Arc::new(read(&watch.path, &parser)?);
+        let value = Arc::new(read(&watch.path, Secrecy::Public, &parser)?);
         let version = Version::new(value, clock.elapsed(), None, &watch);
         Ok(WatchedFile {
             state: Arc::new(State {
@@ -304,6 +346,8 @@ impl<T> Drop for WatchedFile<T> {
 mod tests {
     use super::*;
     use crate::clock::testing::ManualClock;
+    use std::fs::Permissions;
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
     use tempfile::TempDir;
 
     struct Fixture {
@@ -440,6 +484,48 @@ mod tests {
     }
 
     #[test]
+    fn a_file_that_everybody_can_write_by_now_is_a_broken_version_until_it_is_mended() {
+        let fixture = Fixture::new();
+        fixture.write(ALICE);
+        let source = fixture.open();
+        let set = |mode| fs::set_permissions(fixture.path(), Permissions::from_mode(mode)).unwrap();
+        set(0o666);
+        fixture.write(BOB);
+        source.reload_if_changed();
+        assert_eq!(says(&source).as_deref(), Some(ALICE));
+        let messages = fixture.log.drain();
+        assert_eq!(messages.len(), 1, "{messages:?}");
+        assert!(
+            messages[0].text.contains("written by everybody"),
+            "{messages:?}"
+        );
+        fixture.clock.advance(Duration::from_secs(600));
+        source.reload_if_changed();
+        assert_eq!(says(&source).as_deref(), UNTRUSTED);
+        set(0o644);
+        source.reload_if_changed();
+        assert_eq!(says(&source).as_deref(), Some(BOB), "mended");
+    }
+
+    #[test]
+    fn a_link_that_kubernetes_turns_to_a_new_folder_is_a_changed_file() {
+        let fixture = Fixture::new();
+        let folder = fixture.folder.path();
+        for (version, name) in [("..1", ALICE), ("..2", BOB)] {
+            fs::create_dir(folder.join(version)).unwrap();
+            fs::write(folder.join(version).join("policy.json"), name).unwrap();
+        }
+        symlink("..1", folder.join("..data")).unwrap();
+        symlink("..data/policy.json", fixture.path()).unwrap();
+        let source = fixture.open();
+        assert_eq!(says(&source).as_deref(), Some(ALICE));
+        symlink("..2", folder.join("..new")).unwrap();
+        fs::rename(folder.join("..new"), folder.join("..data")).unwrap();
+        source.reload_if_changed();
+        assert_eq!(says(&source).as_deref(), Some(BOB));
+    }
+
+    #[test]
     fn a_file_that_makes_the_reader_panic_is_a_broken_version() {
         let fixture = Fixture::new();
         fixture.write(ALICE);
@@ -467,7 +553,7 @@ mod tests {
     #[test]
     fn what_is_no_regular_file_is_not_read() {
         for path in ["/dev/zero", "/"] {
-            let error = read(Path::new(path), &parser()).unwrap_err();
+            let error = read(Path::new(path), Secrecy::Public, &parser()).unwrap_err();
             assert!(matches!(error, FileError::NotAFile { .. }), "{error}");
         }
     }

@@ -9,6 +9,7 @@ use reqwest::blocking::{Client, RequestBuilder, Response};
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::{Method, StatusCode, Url, redirect};
 use serde_json::json;
+use zeroize::Zeroizing;
 
 use crate::source::immuta::answer::{ApiError, BEARER, excerpt};
 use crate::source::immuta::{Endpoint, OpenError, answer_error, outage};
@@ -97,7 +98,7 @@ pub(super) struct Reply {
     retry_after: Option<Duration>,
     body: Result<Vec<u8>, LookupError>,
     /// The key or token that was sent.
-    secret: String,
+    secret: Zeroizing<String>,
 }
 
 impl Reply {
@@ -128,7 +129,7 @@ impl Reply {
         let said = self
             .api_error()
             .and_then(|error| error.message)
-            .filter(|message| !message.contains(&self.secret))
+            .filter(|message| !message.contains(self.secret.as_str()))
             .map_or_else(String::new, |message| format!(" ({})", excerpt(&message)));
         let what = format!("{}: Immuta answered {status}{said}", self.place);
         match status.as_u16() {
@@ -236,7 +237,7 @@ fn send(
         status,
         is_json,
         retry_after,
-        secret: secret.to_owned(),
+        secret: secret.to_owned().into(),
     })
 }
 

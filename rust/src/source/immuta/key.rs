@@ -6,17 +6,19 @@ use std::path::PathBuf;
 use parking_lot::Mutex;
 use reqwest::Url;
 use reqwest::header::HeaderValue;
+use zeroize::Zeroizing;
 
 use crate::source::immuta::http::Deadline;
 use crate::source::immuta::{OpenError, outage};
 use crate::source::lookup::LookupError;
+use crate::source::rights::Secrecy;
 use crate::source::watched::{self, Parser};
 
-/// Where the API key is. Debug output does not show it.
+/// Where the API key is. Debug output does not show it, and a key that is dropped is overwritten.
 #[derive(Clone)]
 pub enum ApiKey {
     /// Here.
-    Value(String),
+    Value(Zeroizing<String>),
     /// In a file, which is read again when Immuta refuses the key.
     File(PathBuf),
 }
@@ -49,7 +51,7 @@ impl ApiKey {
                         std::str::from_utf8(bytes).map_err(|_| "the key is not text".to_owned())?;
                     header_value(text)
                 });
-                watched::read(path, &parser).map_err(OpenError::ApiKeyFile)
+                watched::read(path, Secrecy::Secret, &parser).map_err(OpenError::ApiKeyFile)
             }
         }
     }
@@ -173,7 +175,7 @@ mod tests {
     use std::time::Duration;
 
     fn credentials() -> Credentials {
-        Credentials::open(&ApiKey::Value("key".to_owned())).unwrap()
+        Credentials::open(&ApiKey::Value("key".to_owned().into())).unwrap()
     }
 
     fn deadline() -> Deadline {
@@ -190,7 +192,7 @@ mod tests {
 
     #[test]
     fn blanks_around_a_key_mean_nothing() {
-        let key = ApiKey::Value(" key\r\n".to_owned());
+        let key = ApiKey::Value(" key\r\n".to_owned().into());
         let credentials = Credentials::open(&key).unwrap();
         assert_eq!(credentials.current().header, "key");
         assert!(credentials.current().header.is_sensitive());

@@ -9,6 +9,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 
 use crate::source::immuta::OpenError;
+use crate::source::rights::Secrecy;
 use crate::source::watched::{self, Parser};
 
 /// Trusts what the file holds instead of what the system trusts. Where nothing is encrypted, the system
@@ -17,7 +18,7 @@ pub(super) fn config(ca_file: Option<&Path>, needed: bool) -> Result<ClientConfi
     let roots = match ca_file {
         Some(path) => {
             let parser: Parser<RootCertStore> = Box::new(pem_roots);
-            watched::read(path, &parser).map_err(OpenError::CaFile)?
+            watched::read(path, Secrecy::Public, &parser).map_err(OpenError::CaFile)?
         }
         None if needed => system_roots()?,
         None => RootCertStore::empty(),

@@ -1,5 +1,6 @@
 package dev.impersonation.engine;
 
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
@@ -36,8 +37,14 @@ public final class Engine
     public static Engine open(Map<String, String> properties)
     {
         byte[] encoded = encode(Map.copyOf(properties));
-        DecisionCatalogue catalogue = NativeLibrary.load();
-        return new Engine(catalogue, Natives.open(encoded));
+        try {
+            DecisionCatalogue catalogue = NativeLibrary.load();
+            return new Engine(catalogue, Natives.open(encoded));
+        }
+        finally {
+            // The API key may be in it.
+            Arrays.fill(encoded, (byte) 0);
+        }
     }
 
     public Decision check(Request request)

@@ -16,6 +16,7 @@ import org.junit.jupiter.api.io.TempDir;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -177,6 +178,23 @@ final class TestImpersonationAccessControlFactory
                             .anyMatch(line -> line.contains("immuta.impersonation.allow-chained"))
                             .anyMatch(line -> line.startsWith("  - immuta.delegate.config-file: ") && line.contains("access-control.name=opa cannot be used: built in are "));
                 });
+    }
+
+    @Test
+    void testFilesThatEverybodyCanWriteStopTheStart()
+            throws IOException
+    {
+        TestingConfiguration configuration = new TestingConfiguration(directory).withDelegate("access-control.name=allow-all\n");
+        for (String property : List.of("immuta.impersonation.policy-file", "immuta.delegate.config-file")) {
+            Path file = Path.of(configuration.properties().get(property));
+            Files.setPosixFilePermissions(file, PosixFilePermissions.fromString("rw-rw-rw-"));
+            assertThatThrownBy(() -> start(configuration))
+                    .hasMessageStartingWith("The access control 'immuta' cannot start:\n  - %s: %s can be written by everybody (mode 0666)".formatted(property, file));
+            Files.setPosixFilePermissions(file, PosixFilePermissions.fromString("rw-rw-r--"));
+        }
+        try (RunningControl running = start(configuration)) {
+            assertWorks(running.control());
+        }
     }
 
     @Test
