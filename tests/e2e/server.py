@@ -344,3 +344,12 @@ class TrinoServer:
 
     def _says_started(self) -> bool:
         return any("SERVER STARTED" in line for line in self._log)
+
+
+class TrinoWithoutThePlugin(TrinoServer):
+    """As an operator leaves it who removed the plugin."""
+
+    def _install_plugins(self) -> dict[str, str]:
+        properties = super()._install_plugins()
+        shutil.rmtree(self.file("plugin/immuta-impersonation"))
+        return properties

@@ -3,7 +3,7 @@
 import pytest
 
 from .audit import AuditFile
-from .clients import CURRENT_USER, Answer, HttpSession
+from .clients import CURRENT_USER, PROPERTY, Answer, HttpSession
 from .expectations import refused
 from .server import TrinoServer
 
@@ -65,6 +65,12 @@ def test_a_name_that_only_looks_like_the_target_is_unknown(
 ) -> None:
     refused(HttpSession(main_server, "svc").as_user(target).run(CURRENT_USER), "svc", target)
     assert audit.wait_for("svc", target)["reason"] == "unknown-target"
+
+
+def test_the_session_property_is_refused_where_its_catalog_is_not(main_server: TrinoServer) -> None:
+    answer = HttpSession(main_server, "svc").with_property(PROPERTY, "alice").run(CURRENT_USER)
+    assert answer.value is None
+    assert "immuta" in str(answer.error)
 
 
 @pytest.mark.parametrize("login", ["svc", "plain"])

@@ -7,11 +7,12 @@ import pytest
 from . import environment
 from .audit import AuditFile
 from .clients import CURRENT_USER, PROPERTY, Answer, Cli, HttpSession
-from .conftest import ServerMaker
+from .conftest import ServerMaker, server_maker
+from .credentials import Certificate
 from .expectations import refused, value
 from .jmx import Jmx
 from .policy import AUDIT_FILE, IMMUTA_CATALOG, POLICY_FILE, control_text, guarded_files, person, policy_text, service
-from .server import Configuration, TrinoServer
+from .server import Configuration, TrinoServer, TrinoWithoutThePlugin
 
 ALL = ["SELECT", "INSERT", "DELETE", "UPDATE", "OWNERSHIP", "GRANT_SELECT"]
 RULES = {
@@ -494,3 +495,17 @@ def test_without_our_access_control_nothing_but_the_empty_name_can_be_set(start_
     assert sentence in str(session.with_property(PROPERTY, "alice").run("SELECT 1").error)
     assert session.run(f"SET SESSION {PROPERTY} = ''").error is None
     assert value(session.run("SELECT count(*) FROM tpch.tiny.nation")) == "25"
+
+
+def test_a_server_without_the_plugin_refuses_an_old_client_that_goes_on_sending_the_property(
+    tmp_path_factory: pytest.TempPathFactory, certificate: Certificate
+) -> None:
+    count = "SELECT count(*) FROM tpch.tiny.nation"
+    with server_maker(tmp_path_factory, certificate, TrinoWithoutThePlugin) as start:
+        session = HttpSession(start("no-plugin", Configuration({}, ["svc"])), "svc")
+        for target in ["alice", "svc", ""]:
+            answer = session.with_property(PROPERTY, target).run(count)
+            assert answer.value is None
+            assert "immuta" in str(answer.error), target
+        assert session.run(f"SET SESSION {PROPERTY} = 'alice'").error is not None
+        assert value(session.run(count)) == "25"

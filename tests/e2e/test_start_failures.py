@@ -9,7 +9,7 @@ import pytest
 from . import environment
 from .credentials import Certificate
 from .policy import POLICY_FILE, control_text, delegate_files, person, policy_text, service
-from .server import Configuration, ServerFailedError, TrinoServer, properties_text
+from .server import Configuration, ServerFailedError, TrinoServer, TrinoWithoutThePlugin, properties_text
 
 GOOD_POLICY = policy_text([service("svc"), person("alice")])
 
@@ -53,13 +53,6 @@ class TrinoWithTwoCopies(TrinoServer):
         properties = super()._install_plugins()
         plugins = self.file("plugin")
         shutil.copytree(plugins / "immuta-impersonation", plugins / "immuta-impersonation-old")
-        return properties
-
-
-class TrinoWithoutThePlugin(TrinoServer):
-    def _install_plugins(self) -> dict[str, str]:
-        properties = super()._install_plugins()
-        shutil.rmtree(self.file("plugin/immuta-impersonation"))
         return properties
 
 

@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stranger_s_file_where_everybody_can_put_files_is_refused() {
+    fn a_strangers_file_where_everybody_can_put_files_is_refused() {
         let in_open_folder = |owner| File {
             open_folder: Some(PathBuf::from("/tmp")),
             ..file(owner, 0o644)

@@ -2,6 +2,7 @@ package dev.impersonation.engine;
 
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.OutputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Locale;
@@ -10,7 +11,6 @@ import java.util.function.Consumer;
 import java.util.function.Function;
 
 import static dev.impersonation.engine.EngineException.Code.LIBRARY_UNAVAILABLE;
-import static java.nio.file.StandardCopyOption.REPLACE_EXISTING;
 import static java.util.Objects.requireNonNull;
 
 /**
@@ -90,8 +90,9 @@ record LibraryLoader(
                 throw unavailable("%s is missing from the jar; the jar was built for another processor, or without the native library".formatted(resource), null);
             }
             Path file = Files.createTempFile(temporaryDirectory, "immuta-impersonation-", ".so");
-            try {
-                Files.copy(input, file, REPLACE_EXISTING);
+            // Into the file that was made, which nobody else may read or write, and not in place of it.
+            try (OutputStream output = Files.newOutputStream(file)) {
+                input.transferTo(output);
             }
             catch (IOException e) {
                 deleteQuietly(file);

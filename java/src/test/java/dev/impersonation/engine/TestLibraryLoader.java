@@ -11,6 +11,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -57,6 +58,13 @@ final class TestLibraryLoader
         assertThat(contents).hasSize(2).allSatisfy(content -> assertThat(content).isEqualTo(library));
         assertThat(loaded.get(0)).isNotEqualTo(loaded.get(1)).hasParentRaw(temporary);
         assertTemporaryDirectoryIsEmpty();
+    }
+
+    @Test
+    void testNobodyElseCanReadOrWriteWhatIsExtracted()
+    {
+        loader(Optional.empty(), resource -> new ByteArrayInputStream(library), path ->
+                assertThat(permissions(Path.of(path))).isEqualTo("rw-------")).load();
     }
 
     @Test
@@ -222,6 +230,16 @@ final class TestLibraryLoader
     private void assertTemporaryDirectoryIsEmpty()
     {
         assertThat(temporary).isEmptyDirectory();
+    }
+
+    private static String permissions(Path path)
+    {
+        try {
+            return PosixFilePermissions.toString(Files.getPosixFilePermissions(path));
+        }
+        catch (IOException e) {
+            throw new AssertionError(e);
+        }
     }
 
     private static byte[] read(Path path)
