@@ -100,19 +100,15 @@ impl File {
         let (forbidden, who, allowed) = if *owner == ROOT {
             (
                 NOT_WITH_A_SECRET_OF_ROOT,
-                "everybody, or written by its group",
+                "root and, for reading, its group",
                 "chmod 640 (in Kubernetes: defaultMode: 0440, with an fsGroup)",
             )
         } else {
-            (
-                NOT_WITH_A_SECRET,
-                "others than the server's user",
-                "chmod 600",
-            )
+            (NOT_WITH_A_SECRET, "the server's user", "chmod 600")
         };
         if mode & forbidden != 0 {
             return Err(format!(
-                "can be read by {who} (mode {mode:04o}), so that it is no secret; have a new one made if others could get at it, and do {allowed}"
+                "is open to others than {who} (mode {mode:04o}), so that it is no secret; do {allowed}, and have a new key made if somebody could get at it"
             ));
         }
         Ok(())
