@@ -104,7 +104,11 @@ impl Source {
         *count += 1;
         seen.most_of_one = (*count).max(seen.most_of_one);
         if !seen.answered {
-            seen.most_unanswered = seen.under_way.values().sum::<usize>().max(seen.most_unanswered);
+            seen.most_unanswered = seen
+                .under_way
+                .values()
+                .sum::<usize>()
+                .max(seen.most_unanswered);
         }
     }
 
@@ -218,7 +222,12 @@ impl World {
     fn assert_nothing_is_left(&self) {
         let shared = &self.cache.shared;
         assert_eq!(shared.gate.free(), LOOKUPS_AT_A_TIME);
-        assert!(shared.shards.iter().all(|shard| shard.lock().flights() == 0));
+        assert!(
+            shared
+                .shards
+                .iter()
+                .all(|shard| shard.lock().flights() == 0)
+        );
         let under_way: usize = self.source.seen.lock().under_way.values().sum();
         assert_eq!(under_way, 0);
     }
@@ -232,7 +241,11 @@ fn one_lookup_serves_all(way: Way) {
                 scope.spawn(move || world.ask(name));
             }
         });
-        assert_eq!(world.source.seen.lock().most_of_one, 1, "looked up twice at a time");
+        assert_eq!(
+            world.source.seen.lock().most_of_one,
+            1,
+            "looked up twice at a time"
+        );
         assert_eq!(world.source.seen.lock().calls, 2, "looked up again");
         assert_eq!(world.ask("alice"), Ok(0));
         world.assert_nothing_is_left();
@@ -311,12 +324,14 @@ fn a_flush_is_not_undone(way: Way) {
             scope.spawn(move || {
                 for version in 1..=2 {
                     world.source.version.store(version, SeqCst);
+                    pause();
                     if one_of(&[true, false]) {
                         world.cache.flush();
                     } else {
                         world.cache.flush_user("alice");
                     }
                     flushed.store(version, SeqCst);
+                    pause();
                 }
             });
         });
