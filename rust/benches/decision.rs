@@ -144,14 +144,14 @@ fn packed_request(group: &mut BenchmarkGroup<'_, WallTime>) {
     );
 }
 
-/// What the shims write: path, flags, impersonator, target, no principal, no groups.
+/// What the shims write: path, flags, impersonator, target, no principal, no query, no groups.
 fn pack(request: &Request<'_>) -> Vec<u8> {
     let mut bytes = vec![0, 0];
     for name in [&request.impersonator, &request.target] {
         bytes.extend((name.as_str().len() as u32).to_be_bytes());
         bytes.extend(name.as_str().as_bytes());
     }
-    bytes.extend([0; 5]);
+    bytes.extend([0; 6]);
     bytes
 }
 
