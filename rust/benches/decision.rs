@@ -2,6 +2,8 @@
 //!
 //! With `--count WORKLOAD` it makes a fixed number of decisions in [`counted_decisions`] instead, for
 //! Valgrind to count what they take, and prints the number. With `--workloads` it lists what there is.
+//! With `--reload` it measures how long a decision is held up while a policy file of a million users is
+//! read again, with a number after it one of so many.
 
 mod support;
 
@@ -17,6 +19,7 @@ use fake_immuta::FakeImmuta;
 use immuta_impersonation::wire;
 use immuta_impersonation::{Engine, Reason, Request};
 
+use support::reload;
 use support::requests::{Draw, Requests, person};
 use support::world::{From, Plan, World};
 
@@ -33,6 +36,8 @@ fn main() {
     match arguments.as_slice() {
         ["--workloads"] => WORKLOADS.iter().for_each(|(name, ..)| println!("{name}")),
         ["--count", workload] => count(workload),
+        ["--reload"] => reload::measure(SIZES[3]),
+        ["--reload", users] => reload::measure(users.parse().expect("a number of users")),
         _ => measure(),
     }
 }
@@ -139,14 +144,14 @@ fn packed_request(group: &mut BenchmarkGroup<'_, WallTime>) {
     );
 }
 
-/// What the shims write: path, flags, impersonator, target, no principal, no groups.
+/// What the shims write: path, flags, impersonator, target, no principal, no query, no groups.
 fn pack(request: &Request<'_>) -> Vec<u8> {
     let mut bytes = vec![0, 0];
     for name in [&request.impersonator, &request.target] {
         bytes.extend((name.as_str().len() as u32).to_be_bytes());
         bytes.extend(name.as_str().as_bytes());
     }
-    bytes.extend([0; 5]);
+    bytes.extend([0; 6]);
     bytes
 }
 

@@ -555,3 +555,74 @@ fn match_names(question: &[u8]) -> Vec<u8> {
     };
     answer.to_string().into_bytes()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Properties;
+    use std::fs;
+    use std::thread;
+    use tempfile::TempDir;
+
+    /// An engine that knows nobody but this user, who may impersonate, and his handle.
+    fn place_of(user: &str, folder: &TempDir) -> jlong {
+        let policy = folder.path().join(user);
+        let json = format!(
+            r#"{{"users": [{{"name": "{user}", "permissions": ["IMPERSONATE_USER"]}}, {{"name": "alice"}}]}}"#
+        );
+        fs::write(&policy, json).unwrap();
+        let properties = Properties::from([
+            (
+                "immuta.impersonation.policy-file".to_owned(),
+                policy.display().to_string(),
+            ),
+            ("immuta.impersonation.audit.file".to_owned(), String::new()),
+        ]);
+        let engine = Engine::open(&properties).unwrap();
+        let index = PLACES.push(Place {
+            log: engine.log(),
+            engine: ArcSwapOption::from_pointee(engine),
+        });
+        index as jlong + 1
+    }
+
+    /// As Java packs it: native path, not chained, no principal, no query, no groups.
+    fn as_alice(impersonator: &str) -> Vec<u8> {
+        let mut bytes = vec![0, 0];
+        for name in [impersonator, "alice"] {
+            bytes.extend((name.len() as u32).to_be_bytes());
+            bytes.extend(name.as_bytes());
+        }
+        bytes.extend([0; 6]);
+        bytes
+    }
+
+    #[test]
+    fn a_handle_leads_to_its_own_engine_until_that_is_closed_whatever_others_open_and_close() {
+        let folder = TempDir::new().unwrap();
+        thread::scope(|scope| {
+            for number in 0..4 {
+                let folder = &folder;
+                scope.spawn(move || {
+                    for turn in 0..4 {
+                        let user = format!("svc-{number}-{turn}");
+                        let handle = place_of(&user, folder);
+                        let asked = check(handle, &as_alice(&user)).unwrap();
+                        assert_eq!(asked, jint::from(Reason::Permission.code()));
+                        let stranger = check(handle, &as_alice("svc")).unwrap();
+                        assert_eq!(stranger, jint::from(Reason::UnknownUser.code()));
+                        close(handle).unwrap();
+                        let closed = check(handle, &as_alice(&user));
+                        assert!(matches!(closed, Err(BoundaryError::Closed)));
+                    }
+                });
+            }
+        });
+        for never in [0, -1, jlong::MIN, jlong::MAX, 1 << 40] {
+            assert!(
+                matches!(place(never), Err(BoundaryError::Closed)),
+                "{never}"
+            );
+        }
+    }
+}

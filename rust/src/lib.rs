@@ -51,6 +51,7 @@ pub mod reason;
 pub mod scope;
 pub mod source;
 pub mod step;
+mod sync;
 pub mod user;
 pub mod user_mapping;
 pub mod wire;

@@ -1,9 +1,9 @@
 //! Engines that know so many users.
 
 use std::fmt::Write as _;
-use std::fs;
+use std::fs::{self, File};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use fake_immuta::{FakeImmuta, FakeUser};
 use immuta_impersonation::clock::SystemClock;
@@ -14,6 +14,8 @@ use immuta_impersonation::{Engine, Reason, Request};
 use tempfile::TempDir;
 
 use super::requests::{Requests, person, service, services};
+
+const POLICY: &str = "policy.json";
 
 /// Where users come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +40,7 @@ impl From {
 pub struct World {
     /// The engine.
     pub engine: Engine,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 /// What an engine is made of.
@@ -140,7 +142,7 @@ impl Plan {
         };
         set(
             "immuta.impersonation.policy-file",
-            write("policy.json", &self.policy()),
+            write(POLICY, &self.policy()),
         );
         // Nothing is to happen besides what is measured.
         set("immuta.impersonation.policy-file.refresh", "1h".to_owned());
@@ -169,7 +171,7 @@ impl Plan {
         }
         World {
             engine: start(&properties).expect("the properties are right"),
-            _folder: folder,
+            folder,
         }
     }
 
@@ -196,6 +198,13 @@ impl Plan {
 }
 
 impl World {
+    /// Makes the policy file look changed.
+    pub fn touch_policy(&self) {
+        File::open(self.folder.path().join(POLICY))
+            .and_then(|file| file.set_modified(SystemTime::now()))
+            .expect("the policy file is there");
+    }
+
     /// Makes sure that every request gets this answer, which also makes everything warm.
     pub fn expect(&self, requests: &Requests, reason: Reason) {
         for number in 0..requests.len() {

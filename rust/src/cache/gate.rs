@@ -3,10 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use parking_lot::{Condvar, Mutex};
-
 use crate::clock::Clock;
 use crate::log::{Level, Log};
+use crate::sync::{Condvar, Mutex};
 
 use super::breaker::Breaker;
 

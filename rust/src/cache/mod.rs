@@ -16,6 +16,8 @@ mod shard;
 mod snapshot;
 
 #[cfg(test)]
+mod model;
+#[cfg(test)]
 mod tests;
 
 use std::cell::Cell;
@@ -28,13 +30,13 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::Receiver;
 use foldhash::quality::RandomState;
-use parking_lot::{Mutex, MutexGuard};
 
 use crate::clock::Clock;
 use crate::log::Log;
 use crate::metrics::{Lookups, Metric};
 use crate::source::Unavailable;
 use crate::source::lookup::{Lookup, LookupError};
+use crate::sync::{Mutex, MutexGuard};
 use crate::user::User;
 
 use entry::Entry;

@@ -188,20 +188,40 @@ impl<T> Version<T> {
     }
 }
 
+/// What whoever looked last has left for the next look.
+struct Looked<T> {
+    stamp: Option<Stamp>,
+    /// What the file said before, as long as a decision may still use it. Dropping a million users takes tens of
+    /// milliseconds, which the last of those decisions would take longer.
+    retired: Vec<Arc<T>>,
+}
+
+impl<T> Looked<T> {
+    /// Drops what no decision uses any more: nobody else can get hold of it.
+    fn drop_unused(&mut self) {
+        self.retired.retain(|value| Arc::strong_count(value) > 1);
+    }
+}
+
 struct State<T> {
     kind: &'static str,
     watch: Watch,
     parser: Parser<T>,
-    /// Written under the lock of `stamp` alone.
+    /// Written under the lock of `looked` alone.
     version: ArcSwap<Version<T>>,
-    stamp: Mutex<Option<Stamp>>,
+    looked: Mutex<Looked<T>>,
     clock: Arc<dyn Clock>,
     log: Arc<Log>,
 }
 
 impl<T: Display> State<T> {
     fn reload_if_changed(&self) {
-        let mut last = self.stamp.lock();
+        let mut looked = self.looked.lock();
+        self.look(&mut looked);
+        looked.drop_unused();
+    }
+
+    fn look(&self, looked: &mut Looked<T>) {
         // Taken before reading, so that a change during the reading is seen the next time.
         let stamp = Stamp::of(&self.watch.path);
         let now = self.clock.elapsed();
@@ -211,12 +231,12 @@ impl<T: Display> State<T> {
             self.version.store(Arc::new(version));
         };
         let was_broken = version.broken_since.is_some();
-        if *last == stamp && !was_broken {
+        if looked.stamp == stamp && !was_broken {
             store(&version.value, None);
             return;
         }
-        let changed = *last != stamp;
-        *last = stamp;
+        let changed = looked.stamp != stamp;
+        looked.stamp = stamp;
         // A mistake of ours in reading is a broken file, too: revocations in it must not be missed.
         let result = catch_unwind(AssertUnwindSafe(|| {
             read(&self.watch.path, Secrecy::Public, &self.parser)
@@ -236,6 +256,7 @@ impl<T: Display> State<T> {
                 );
                 self.log.push(Level::Info, text);
                 store(&Arc::new(value), None);
+                looked.retired.push(Arc::clone(&version.value));
             }
             Err(error) => {
                 let since = version.broken_since.unwrap_or(now);
@@ -309,7 +330,10 @@ impl<T: Display + Send + Sync + 'static> WatchedFile<T> {
                 watch,
                 parser,
                 version: ArcSwap::from_pointee(version),
-                stamp: Mutex::new(stamp),
+                looked: Mutex::new(Looked {
+                    stamp,
+                    retired: Vec::new(),
+                }),
                 clock,
                 log,
             }),
@@ -548,6 +572,84 @@ mod tests {
         assert_eq!(says(&source).as_deref(), UNTRUSTED);
         source.reload_if_changed();
         assert_eq!(says(&source).as_deref(), Some(ALICE), "looked at again");
+    }
+
+    /// Says on which thread it is dropped.
+    struct Recorded {
+        text: String,
+        dropped_on: Sender<Option<String>>,
+    }
+
+    impl Display for Recorded {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str(&self.text)
+        }
+    }
+
+    impl Drop for Recorded {
+        fn drop(&mut self) {
+            let name = thread::current().name().map(str::to_owned);
+            let _ = self.dropped_on.send(name);
+        }
+    }
+
+    #[test]
+    fn an_old_version_is_dropped_by_the_watcher_even_if_a_decision_was_the_last_to_use_it() {
+        let fixture = Fixture::new();
+        fixture.write(ALICE);
+        let watch = Watch {
+            path: fixture.path(),
+            refresh: Duration::from_millis(1),
+            max_stale: Duration::from_secs(600),
+        };
+        let (dropped_on, drops) = crossbeam_channel::unbounded();
+        let parser: Parser<Recorded> = Box::new(move |bytes| {
+            Ok(Recorded {
+                text: String::from_utf8_lossy(bytes).into_owned(),
+                dropped_on: dropped_on.clone(),
+            })
+        });
+        let file = WatchedFile::open(
+            "test file",
+            watch,
+            parser,
+            fixture.clock.clone(),
+            fixture.log.clone(),
+        )
+        .unwrap();
+        let decision = file.current(Duration::ZERO);
+        // In one step: a half-written file would be one more version.
+        let next = fixture.folder.path().join("next");
+        fs::write(&next, BOB).unwrap();
+        fs::rename(next, fixture.path()).unwrap();
+        while file.current(Duration::ZERO).value().text != BOB {
+            thread::yield_now();
+        }
+        assert_eq!(decision.value().text, ALICE);
+        assert!(drops.is_empty(), "the decision uses it");
+        drop(decision);
+        let thread = drops.recv_timeout(Duration::from_secs(60));
+        assert_eq!(thread.unwrap().as_deref(), Some("impersonation-files"));
+    }
+
+    #[test]
+    fn old_versions_are_kept_no_longer_than_they_are_used() {
+        let fixture = Fixture::new();
+        fixture.write("version 0");
+        let file = fixture.open();
+        let kept = || file.state.looked.lock().retired.len();
+        let held = file.current(Duration::ZERO);
+        for number in 1..=10 {
+            fixture.write(&format!("version number {number}"));
+            file.reload_if_changed();
+            fixture.write(&format!("version {number}"));
+            file.reload_if_changed();
+            assert_eq!(kept(), 1, "the one that is used");
+        }
+        assert_eq!(held.value(), "version 0");
+        drop(held);
+        file.reload_if_changed();
+        assert_eq!(kept(), 0);
     }
 
     #[test]

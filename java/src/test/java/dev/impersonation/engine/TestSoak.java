@@ -1,0 +1,43 @@
+package dev.impersonation.engine;
+
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+import java.nio.file.Path;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+/**
+ * The small sister of {@code ./dev test soak}.
+ */
+final class TestSoak
+{
+    private static final long SEED = 20_261_125;
+
+    @TempDir
+    private Path directory;
+
+    @Test
+    void testNoWrongAnswerWhateverHappensMeanwhile()
+            throws Exception
+    {
+        System.out.printf("Soak with the seed %s%n", SEED);
+        try (Soak soak = new Soak(directory, SEED)) {
+            soak.run(200_000);
+            assertThat(soak.reasons()).containsOnlyKeys(
+                    "admin-user",
+                    "chained",
+                    "invalid-name",
+                    "lookup-unavailable",
+                    "no-permission",
+                    "out-of-scope",
+                    "permission",
+                    "protected-target",
+                    "self",
+                    "target-disabled",
+                    "unknown-target",
+                    "unknown-user",
+                    "user-disabled");
+        }
+    }
+}
