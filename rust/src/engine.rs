@@ -183,7 +183,7 @@ impl Engine {
             audit,
             settings,
             counted: Decisions::default(),
-            history: History::new(),
+            history: History::default(),
             clock,
             log,
         })

@@ -1,6 +1,6 @@
 //! The last decisions, for whoever asks right now. The audit file has them all.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::cmp::Reverse;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -10,6 +10,7 @@ use crate::clock::Clock;
 use crate::engine::{Path, Request};
 use crate::name;
 use crate::reason::Reason;
+use crate::stripes::Stripes;
 
 /// How many decisions are remembered.
 const CAPACITY: usize = 10_000;
@@ -33,19 +34,24 @@ pub struct Past {
     pub query_id: Option<String>,
 }
 
-/// A ring whose places are written over, so that remembering a decision takes no memory once the ring
-/// is full, and waits only for whoever reads that very place.
+/// The last decisions of each part of the threads, in a ring whose places are written over, so that remembering
+/// one takes no memory once the ring is full, and waits for whoever reads at that moment alone.
+#[derive(Default)]
 pub(crate) struct History<const N: usize = CAPACITY> {
-    next: AtomicU64,
-    places: Box<[Mutex<Place>]>,
+    rings: Stripes<Mutex<Ring<N>>>,
 }
 
 #[derive(Default)]
+struct Ring<const N: usize> {
+    places: Vec<Place>,
+    /// Where the oldest one is, once the ring is full.
+    oldest: usize,
+}
+
 struct Place {
-    /// Counted from 1; zero is nothing.
-    number: u64,
     at: Duration,
-    decided: Option<(Reason, Path)>,
+    reason: Reason,
+    path: Path,
     /// Impersonator, target, principal and query id in a row.
     text: String,
     target_at: usize,
@@ -54,44 +60,63 @@ struct Place {
 }
 
 impl<const N: usize> History<N> {
-    pub fn new() -> Self {
-        History {
-            next: AtomicU64::new(0),
-            places: (0..N).map(|_| Mutex::default()).collect(),
-        }
-    }
-
     pub fn add(&self, at: Duration, request: &Request<'_>, reason: Reason) {
-        let index = self.next.fetch_add(1, Ordering::Relaxed);
-        let mut place = self.places[(index % N as u64) as usize].lock();
-        // Somebody who was overtaken by a whole round has nothing to say any more.
-        if place.number <= index {
-            place.number = index + 1;
-            place.write(at, request, reason);
-        }
+        self.rings.own().lock().add(at, request, reason);
     }
 
     /// The newest first, by the clock whose elapsed times they were added with.
     pub fn read(&self, clock: &dyn Clock) -> Vec<Past> {
         let (now, elapsed) = (clock.now(), clock.elapsed());
         let time = |at| now - elapsed.saturating_sub(at);
-        let mut found: Vec<(u64, Past)> = self
-            .places
-            .iter()
-            .filter_map(|place| {
-                let place = place.lock();
-                Some((place.number, place.read(time)?))
-            })
-            .collect();
-        found.sort_unstable_by_key(|(number, _)| u64::MAX - number);
+        let mut found: Vec<(Duration, Past)> = Vec::new();
+        for ring in self.rings.iter() {
+            let ring = ring.lock();
+            found.extend(
+                ring.newest_first()
+                    .map(|place| (place.at, place.read(time))),
+            );
+        }
+        // Stable, so that those of one thread at one moment stay in their order.
+        found.sort_by_key(|(at, _)| Reverse(*at));
+        found.truncate(N);
         found.into_iter().map(|(_, past)| past).collect()
     }
 }
 
+impl<const N: usize> Ring<N> {
+    fn add(&mut self, at: Duration, request: &Request<'_>, reason: Reason) {
+        if self.places.len() < N {
+            self.places.push(Place::empty(reason, request.path));
+        }
+        let count = self.places.len();
+        let index = if count < N { count - 1 } else { self.oldest };
+        self.places[index].write(at, request, reason);
+        self.oldest = (index + 1) % N;
+    }
+
+    fn newest_first(&self) -> impl Iterator<Item = &Place> {
+        let (newer, older) = self.places.split_at(self.oldest.min(self.places.len()));
+        newer.iter().rev().chain(older.iter().rev())
+    }
+}
+
 impl Place {
+    fn empty(reason: Reason, path: Path) -> Self {
+        Place {
+            at: Duration::ZERO,
+            reason,
+            path,
+            text: String::new(),
+            target_at: 0,
+            principal_at: None,
+            query_id_at: None,
+        }
+    }
+
     fn write(&mut self, at: Duration, request: &Request<'_>, reason: Reason) {
         self.at = at;
-        self.decided = Some((reason, request.path));
+        self.reason = reason;
+        self.path = request.path;
         self.text.clear();
         self.append(request.impersonator.as_str());
         self.target_at = self.append(request.target.as_str());
@@ -113,21 +138,20 @@ impl Place {
         begin
     }
 
-    fn read(&self, time: impl Fn(Duration) -> Timestamp) -> Option<Past> {
-        let (reason, path) = self.decided?;
+    fn read(&self, time: impl Fn(Duration) -> Timestamp) -> Past {
         let part = |begin: usize, end: usize| self.text[begin..end].to_owned();
         let end = self.text.len();
         let query_id_at = self.query_id_at.unwrap_or(end);
         let principal_at = self.principal_at.unwrap_or(query_id_at);
-        Some(Past {
+        Past {
             time: time(self.at),
-            reason,
+            reason: self.reason,
             impersonator: part(0, self.target_at),
             target: part(self.target_at, principal_at),
             principal: self.principal_at.map(|begin| part(begin, query_id_at)),
-            path,
+            path: self.path,
             query_id: self.query_id_at.map(|begin| part(begin, end)),
-        })
+        }
     }
 }
 
@@ -156,7 +180,7 @@ mod tests {
 
     #[test]
     fn what_was_decided_comes_back_whole() {
-        let history = History::<CAPACITY>::new();
+        let history = History::<CAPACITY>::default();
         for (principal, query_id) in [
             (None, None),
             (Some("svc@REALM"), None),
@@ -184,7 +208,7 @@ mod tests {
 
     #[test]
     fn the_last_ones_are_kept_the_newest_first() {
-        let history = History::<3>::new();
+        let history = History::<3>::default();
         assert_eq!(read(&history), []);
         for number in 0..5 {
             history.add(
@@ -199,7 +223,7 @@ mod tests {
 
     #[test]
     fn names_that_are_too_long_are_kept_in_part() {
-        let history = History::<1>::new();
+        let history = History::<1>::default();
         let long = "é".repeat(5000);
         history.add(at(0), &Request::new(&long, "alice"), Reason::InvalidName);
         let past = &read(&history)[0];
@@ -209,7 +233,7 @@ mod tests {
 
     #[test]
     fn many_threads_at_once_lose_nothing_and_mix_nothing() {
-        let history = History::<4000>::new();
+        let history = History::<4000>::default();
         thread::scope(|scope| {
             for thread in 0..4 {
                 let history = &history;

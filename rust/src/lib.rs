@@ -20,6 +20,7 @@
 //! | [`audit`] | a line for each decision and each query under impersonation, written behind a bounded queue; files are rotated |
 //! | [`metrics`] | what an engine counts |
 //! | [`history`] | the last decisions, for whoever asks right now |
+//! | `stripes` | what threads write at every decision without waiting for each other |
 //! | [`log`], [`panics`] | what the engine has to say to the operator |
 //! | [`clock`] | time, replaceable in tests |
 //! | [`wire`] | the packed form in which requests cross a language border |
@@ -51,6 +52,7 @@ pub mod reason;
 pub mod scope;
 pub mod source;
 pub mod step;
+mod stripes;
 mod sync;
 pub mod user;
 pub mod user_mapping;

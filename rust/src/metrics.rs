@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::reason::Reason;
+use crate::stripes::Stripes;
 
 /// A number with a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,17 +28,22 @@ impl Metric {
 /// How many decisions had which reason.
 #[derive(Default)]
 pub(crate) struct Decisions {
-    by_reason: [AtomicU64; Reason::ALL.len()],
+    by_reason: Stripes<[AtomicU64; Reason::ALL.len()]>,
 }
 
 impl Decisions {
     pub fn count(&self, reason: Reason) {
-        self.by_reason[reason.index()].fetch_add(1, Ordering::Relaxed);
+        self.by_reason.own()[reason.index()].fetch_add(1, Ordering::Relaxed);
     }
 
     /// By result, and by reason within each.
     pub fn metrics(&self) -> Vec<Metric> {
-        let counts = self.by_reason.each_ref().map(|n| n.load(Ordering::Relaxed));
+        let mut counts = [0; Reason::ALL.len()];
+        for part in self.by_reason.iter() {
+            for (count, n) in counts.iter_mut().zip(part) {
+                *count += n.load(Ordering::Relaxed);
+            }
+        }
         let mut metrics = Vec::new();
         for result in ["allow", "deny"] {
             let reasons = Reason::ALL

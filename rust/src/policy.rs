@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::Arc;
 
 use foldhash::quality::RandomState;
 use jiff::Timestamp;
@@ -18,7 +17,7 @@ use crate::user::{IMPERSONATE_USER, User};
 /// Users and scopes of one version of the file.
 #[derive(Debug, Default)]
 pub struct Policy {
-    users: HashMap<String, Arc<User>, RandomState>,
+    users: HashMap<Box<str>, User, RandomState>,
     /// In the order of the file, which is the order in which they are tried.
     pub scopes: Vec<Scope>,
 }
@@ -40,7 +39,7 @@ impl Policy {
         for raw in listed {
             let entry = file.within(raw);
             let user: UserEntry = entry.read()?;
-            let folded = folding.fold(&user.name).into_owned();
+            let folded: Box<str> = folding.fold(&user.name).into();
             if users.contains_key(&folded) {
                 let case = match folding {
                     Folding::Exact => "",
@@ -49,7 +48,7 @@ impl Policy {
                 let problem = format!("the user \"{}\" is there twice{case}", user.name);
                 return Err(entry.error(1, problem));
             }
-            users.insert(folded, Arc::new(user.into()));
+            users.insert(folded, user.into());
         }
         let mut scopes = Vec::with_capacity(rules.len());
         for raw in rules {
@@ -79,7 +78,7 @@ impl Policy {
     }
 
     /// The user of this folded name.
-    pub fn user(&self, folded: &str) -> Option<&Arc<User>> {
+    pub fn user(&self, folded: &str) -> Option<&User> {
         self.users.get(folded)
     }
 }

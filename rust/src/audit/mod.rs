@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use crossbeam_channel::{SendTimeoutError, Sender, bounded};
+use crossbeam_channel::{SendTimeoutError, Sender, TrySendError, bounded};
 use jiff::Timestamp;
 
 use crate::engine::{Caller, Request};
@@ -153,6 +153,13 @@ impl Audit {
         let Some(queue) = &self.queue else {
             return false;
         };
+        // Nearly always there is room, and then the clock need not be read.
+        match queue.try_send(record) {
+            Ok(()) => return true,
+            Err(TrySendError::Full(waiting) | TrySendError::Disconnected(waiting)) => {
+                record = waiting
+            }
+        }
         loop {
             let wait = if self.failing() { Duration::ZERO } else { LOOK };
             match queue.send_timeout(record, wait) {

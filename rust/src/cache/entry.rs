@@ -69,6 +69,11 @@ impl Entry {
         due
     }
 
+    /// Until when reads find the entry fresh and ask for no refresh.
+    pub fn same_until(&self) -> Duration {
+        self.refresh_at.min(self.expires())
+    }
+
     /// Lets the next read ask for the refresh for which this one found no place.
     pub fn unmark(&mut self) {
         self.refresh_at = self.due_at();

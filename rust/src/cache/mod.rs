@@ -10,6 +10,7 @@ mod entry;
 mod flight;
 mod gate;
 mod key;
+mod recent;
 mod refresher;
 mod report;
 mod shard;
@@ -25,6 +26,7 @@ use std::io;
 use std::mem;
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -43,6 +45,8 @@ use entry::Entry;
 use flight::{Failure, Flight, Outcome};
 use gate::{Gate, Refusal};
 use key::Asked;
+pub use recent::Held;
+use recent::Recent;
 use refresher::Refresher;
 use report::{Kind, Report};
 use shard::{Counts, Shard};
@@ -116,6 +120,7 @@ impl Cache {
         let shared = Arc::new(Shared {
             seed: RandomState::default(),
             shards: shards(settings.max_users),
+            recent: Recent::new(),
             gate,
             report: Report::new(log),
             lookup,
@@ -145,19 +150,27 @@ impl Cache {
         name: &str,
         now: &Cell<Duration>,
         deadline: Duration,
-    ) -> Result<Option<Arc<User>>, Unavailable> {
+    ) -> Result<Option<Held>, Unavailable> {
         let shared = &*self.shared;
         let asked = Asked::new(name, &shared.seed);
+        let version = shared.recent.version();
+        if let Some(found) = shared.recent.find(version, &asked, now.get()) {
+            return Ok(found);
+        }
         let hit = shared.shard(&asked).ask(&asked, now.get());
         let Some(hit) = hit else {
             let found = shared.find(&asked, now.get(), deadline);
             now.set(shared.clock.elapsed());
-            return found;
+            return Ok(found?.map(Rc::new));
         };
+        let user = hit.user.map(Rc::new);
         if hit.refresh && !self.refresher.offer(name) {
             shared.shard(&asked).unmark(&asked);
+        } else {
+            let recent = &shared.recent;
+            recent.keep(version, &asked, user.as_ref(), hit.until);
         }
-        Ok(hit.user)
+        Ok(user)
     }
 
     /// Forgets every user. Whoever asks from now on gets no answer to a question from before.
@@ -165,12 +178,14 @@ impl Cache {
         for shard in &self.shared.shards {
             shard.lock().flush();
         }
+        self.shared.recent.outdate();
     }
 
     /// Forgets a user. Whoever asks from now on gets no answer to a question from before.
     pub fn flush_user(&self, name: &str) {
         let asked = Asked::new(name, &self.shared.seed);
         self.shared.shard(&asked).flush_user(&asked);
+        self.shared.recent.outdate();
     }
 
     /// Who is remembered. Holds up lookups of a part of the users at a time.
@@ -210,7 +225,10 @@ impl Cache {
     }
 
     fn counts(&self) -> Counts {
-        let mut sum = Counts::default();
+        let mut sum = Counts {
+            hits: self.shared.recent.hits(),
+            ..Counts::default()
+        };
         for shard in &self.shared.shards {
             let counts = shard.lock().counts();
             sum.hits += counts.hits;
@@ -247,6 +265,7 @@ fn shards(max_users: NonZeroUsize) -> Box<[Mutex<Shard>]> {
 struct Shared {
     seed: RandomState,
     shards: Box<[Mutex<Shard>]>,
+    recent: Recent,
     gate: Gate,
     report: Report,
     lookup: Arc<dyn Lookup>,
@@ -478,6 +497,7 @@ impl Drop for Landing<'_> {
             shard.put(self.asked, entry, self.shared.settings.stale_if_error);
         }
         drop(shard);
+        self.shared.recent.outdate();
         self.flight.land(outcome);
     }
 }

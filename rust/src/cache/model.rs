@@ -159,7 +159,8 @@ type Way = fn(&Cache, &str, Duration) -> Result<Option<Arc<User>>, Unavailable>;
 
 fn properly(cache: &Cache, name: &str, time: Duration) -> Result<Option<Arc<User>>, Unavailable> {
     let now = cache.shared.clock.elapsed();
-    cache.user(name, &Cell::new(now), now + time)
+    let found = cache.user(name, &Cell::new(now), now + time)?;
+    Ok(found.map(|user| Arc::clone(&user)))
 }
 
 struct World {

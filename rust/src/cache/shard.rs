@@ -22,6 +22,8 @@ pub(super) struct Hit {
     pub user: Option<Arc<User>>,
     /// Whether the entry should be refreshed. Said once, until [`Shard::unmark`].
     pub refresh: bool,
+    /// Until when the same would be said of the entry, unless it changes.
+    pub until: Duration,
 }
 
 /// What was asked of a cache, or of a part of it.
@@ -71,6 +73,7 @@ impl Shard {
         entry.is_fresh(now).then(|| Hit {
             user: entry.user.clone(),
             refresh: entry.mark(now),
+            until: entry.same_until(),
         })
     }
 

@@ -59,7 +59,9 @@ fn outage() -> LookupError {
 impl Cache {
     /// Asks by the clock's own time.
     fn asked(&self, name: &str, deadline: Duration) -> Result<Option<Arc<User>>, Unavailable> {
-        self.user(name, &Cell::new(self.shared.clock.elapsed()), deadline)
+        let now = Cell::new(self.shared.clock.elapsed());
+        let found = self.user(name, &now, deadline)?;
+        Ok(found.map(|user| Arc::clone(&user)))
     }
 }
 
@@ -1034,6 +1036,67 @@ mod flushing {
         assert!(world.cache.is_empty());
         world.ask("bob").unwrap();
         assert_eq!(world.source.calls(), 4);
+    }
+
+    /// What a thread keeps for itself, and what other threads do then.
+    #[test]
+    fn what_a_thread_has_just_read_is_forgotten_by_a_flush_of_another_thread() {
+        for flush in BOTH {
+            let world = World::new(settings());
+            for _ in 0..3 {
+                assert_eq!(world.may("alice"), Ok(true));
+            }
+            assert!(world.cache.shared.recent.hits() > 0);
+            world.source.says(|_, _| Ok(None));
+            thread::scope(|scope| {
+                scope.spawn(|| flush(&world.cache));
+            });
+            assert_eq!(world.may("alice"), Ok(false));
+        }
+    }
+
+    #[test]
+    fn what_a_thread_has_just_read_gives_way_to_what_another_thread_has_looked_up() {
+        let world = World::new(settings());
+        for _ in 0..3 {
+            assert_eq!(world.may("alice"), Ok(true));
+        }
+        world.clock.advance(secs(24));
+        assert_eq!(world.may("alice"), Ok(true), "and asks for a refresh");
+        assert_eq!(world.may("alice"), Ok(true));
+        world.source.says(|_, _| Ok(None));
+        thread::scope(|scope| {
+            scope.spawn(|| world.cache.shared.refresh("alice"));
+        });
+        assert_eq!(world.may("alice"), Ok(false));
+    }
+
+    #[test]
+    fn what_a_thread_has_just_read_lives_no_longer_than_what_is_remembered() {
+        let world = World::new(settings());
+        for _ in 0..3 {
+            assert_eq!(world.may("alice"), Ok(true));
+        }
+        world.source.says(|_, _| Err(outage()));
+        world.clock.advance(secs(30) - Duration::from_nanos(1));
+        assert_eq!(world.may("alice"), Ok(true));
+        assert_eq!(world.may("alice"), Ok(true));
+        world.clock.advance(Duration::from_nanos(1));
+        assert_eq!(world.may("alice"), Err(Unavailable));
+    }
+
+    #[test]
+    fn what_a_thread_has_read_in_one_cache_is_nothing_to_another() {
+        let world = World::new(settings());
+        for _ in 0..3 {
+            assert_eq!(world.may("alice"), Ok(true));
+        }
+        let other = World::new(settings());
+        other.source.says(|_, _| Ok(None));
+        for _ in 0..3 {
+            assert_eq!(other.may("alice"), Ok(false));
+            assert_eq!(world.may("alice"), Ok(true));
+        }
     }
 
     #[test]

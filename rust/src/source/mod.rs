@@ -10,12 +10,13 @@ pub mod watched;
 
 use std::borrow::Cow;
 use std::cell::Cell;
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::cache::{Cache, Remembered};
+use crate::cache::{Cache, Held, Remembered};
 use crate::clock::Clock;
 use crate::metrics::Metric;
 use crate::scope::Scope;
@@ -26,6 +27,26 @@ use crate::user::User;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("the permission source cannot answer")]
 pub struct Unavailable;
+
+/// A user who was found. One of a file is not shared for a decision: processors that count the holders of the same
+/// user wait for each other, and nearly every decision is about the same few service accounts.
+pub enum Known<'v> {
+    /// In the policy file's version that the decision is made on.
+    Listed(&'v User),
+    /// In the cache.
+    Remembered(Held),
+}
+
+impl Deref for Known<'_> {
+    type Target = User;
+
+    fn deref(&self) -> &User {
+        match self {
+            Known::Listed(user) => user,
+            Known::Remembered(user) => user,
+        }
+    }
+}
 
 /// The permission source: local files, and what users are looked up in besides, if anything.
 pub struct Source {
@@ -104,7 +125,7 @@ impl View<'_> {
     /// # Errors
     ///
     /// A file has been broken for too long, or the remote source did not say.
-    pub fn user(&self, folded: &str) -> Result<Option<Arc<User>>, Unavailable> {
+    pub fn user(&self, folded: &str) -> Result<Option<Known<'_>>, Unavailable> {
         if !self.files.trusted {
             return Err(Unavailable);
         }
@@ -112,11 +133,16 @@ impl View<'_> {
             return Ok(None);
         };
         match self.remote {
-            Some((cache, deadline)) => cache.user(&name, &self.now, deadline),
-            None => Ok(self
-                .files
-                .policy()
-                .and_then(|policy| policy.user(&name).cloned())),
+            Some((cache, deadline)) => {
+                let found = cache.user(&name, &self.now, deadline)?;
+                Ok(found.map(Known::Remembered))
+            }
+            None => {
+                let policy = self.files.policy();
+                Ok(policy
+                    .and_then(|policy| policy.user(&name))
+                    .map(Known::Listed))
+            }
         }
     }
 
@@ -144,7 +170,7 @@ impl View<'_> {
     pub fn groups<'v>(
         &'v self,
         folded: &str,
-        known: &'v Result<Option<Arc<User>>, Unavailable>,
+        known: &'v Result<Option<Known<'_>>, Unavailable>,
     ) -> impl Iterator<Item = &'v str> {
         let user = known.as_ref().ok();
         let own = user.and_then(Option::as_ref).into_iter();
