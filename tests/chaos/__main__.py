@@ -235,9 +235,8 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=30)
     parser.add_argument("--seed", type=int, default=secrets.randbelow(1_000_000))
     options = parser.parse_args()
-    print(
-        f"seed {options.seed}: ./dev test chaos --minutes {options.minutes:g} --seed {options.seed} makes the same faults"
-    )
+    again = f"./dev test chaos --minutes {options.minutes:g} --seed {options.seed}"
+    print(f"seed {options.seed}: {again} makes the same faults")
     print(f"starting two Trino {environment.TRINO_VERSION} (a minute)", flush=True)
     truth = Truth()
     with two_servers(options.seed, truth) as (servers, immuta):

@@ -3,9 +3,10 @@
 //! A broken new version is reported, and the last good one keeps serving for a limited time.
 
 use std::fmt::Display;
-use std::fs;
-use std::io;
-use std::os::unix::fs::MetadataExt;
+use std::fs::{self, File};
+use std::hash::BuildHasher as _;
+use std::io::{self, Read as _};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use std::time::Duration;
 
 use arc_swap::{ArcSwap, Guard};
 use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
+use foldhash::quality::RandomState;
 use parking_lot::Mutex;
 use thiserror::Error;
 
@@ -23,6 +25,9 @@ use crate::log::{Level, Log};
 /// A file that nobody could look at for this long, besides its own limits, counts as broken: its
 /// disk may hang.
 const LONGEST_SILENCE: Duration = Duration::from_secs(60);
+
+/// Linux's `O_NONBLOCK`: a pipe at which nobody writes is opened at once instead of never.
+const WITHOUT_WAITING: i32 = 0o4000;
 
 /// Why a file cannot be used.
 #[derive(Debug, Error)]
@@ -65,20 +70,35 @@ pub type Parser<T> = Box<dyn Fn(&[u8]) -> Result<T, String> + Send + Sync>;
 ///
 /// The file cannot be read or holds something else than it should.
 pub fn read<T>(path: &Path, parser: &Parser<T>) -> Result<T, FileError> {
+    parse(path, parser, &read_bytes(path)?)
+}
+
+fn parse<T>(path: &Path, parser: &Parser<T>, bytes: &[u8]) -> Result<T, FileError> {
+    parser(bytes).map_err(|problem| FileError::Invalid {
+        path: path.to_owned(),
+        problem,
+    })
+}
+
+fn read_bytes(path: &Path) -> Result<Vec<u8>, FileError> {
     let unreadable = |error| FileError::Unreadable {
         path: path.to_owned(),
         error,
     };
-    if !fs::metadata(path).map_err(unreadable)?.is_file() {
+    // Asked of what was opened, since another may lie there by then.
+    let mut file = File::options()
+        .read(true)
+        .custom_flags(WITHOUT_WAITING)
+        .open(path)
+        .map_err(unreadable)?;
+    if !file.metadata().map_err(unreadable)?.is_file() {
         return Err(FileError::NotAFile {
             path: path.to_owned(),
         });
     }
-    let bytes = fs::read(path).map_err(unreadable)?;
-    parser(&bytes).map_err(|problem| FileError::Invalid {
-        path: path.to_owned(),
-        problem,
-    })
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes).map_err(unreadable)?;
+    Ok(bytes)
 }
 
 /// How a file is watched.
@@ -128,6 +148,16 @@ impl Stamp {
     }
 }
 
+/// What was seen of a file when somebody last looked.
+struct Seen {
+    stamp: Option<Stamp>,
+    /// Of its bytes, where they could be read.
+    hash: Option<u64>,
+    /// Whether it is to be read at the next look, too. Clocks of file systems stand still for up to 10 ms,
+    /// so that a version written right after the reading may have the stamp of the one that was read.
+    again: bool,
+}
+
 struct Version<T> {
     value: Arc<T>,
     broken_since: Option<Duration>,
@@ -152,16 +182,17 @@ struct State<T> {
     kind: &'static str,
     watch: Watch,
     parser: Parser<T>,
-    /// Written under the lock of `stamp` alone.
+    /// Written under the lock of `seen` alone.
     version: ArcSwap<Version<T>>,
-    stamp: Mutex<Option<Stamp>>,
+    seen: Mutex<Seen>,
+    hasher: RandomState,
     clock: Arc<dyn Clock>,
     log: Arc<Log>,
 }
 
 impl<T: Display> State<T> {
     fn reload_if_changed(&self) {
-        let mut last = self.stamp.lock();
+        let mut seen = self.seen.lock();
         // Taken before reading, so that a change during the reading is seen the next time.
         let stamp = Stamp::of(&self.watch.path);
         let now = self.clock.elapsed();
@@ -171,20 +202,35 @@ impl<T: Display> State<T> {
             self.version.store(Arc::new(version));
         };
         let was_broken = version.broken_since.is_some();
-        if *last == stamp && !was_broken {
+        let changed = seen.stamp != stamp;
+        if !changed && !was_broken && !seen.again {
             store(&version.value, None);
             return;
         }
-        let changed = *last != stamp;
-        *last = stamp;
+        let bytes = read_bytes(&self.watch.path);
+        let hash = bytes.as_ref().ok().map(|bytes| self.hasher.hash_one(bytes));
+        let is_same = !changed && !was_broken && seen.hash == hash;
+        *seen = Seen {
+            stamp,
+            hash,
+            again: changed || was_broken,
+        };
+        if is_same {
+            store(&version.value, None);
+            return;
+        }
         // A mistake of ours in reading is a broken file, too: revocations in it must not be missed.
-        let result = catch_unwind(AssertUnwindSafe(|| read(&self.watch.path, &self.parser)))
+        let result = bytes.and_then(|bytes| {
+            catch_unwind(AssertUnwindSafe(|| {
+                parse(&self.watch.path, &self.parser, &bytes)
+            }))
             .unwrap_or_else(|_| {
                 Err(FileError::Invalid {
                     path: self.watch.path.clone(),
                     problem: "reading it failed inside the engine".to_owned(),
                 })
-            });
+            })
+        });
         match result {
             Ok(value) => {
                 let text = format!(
@@ -259,7 +305,9 @@ impl<T: Display + Send + Sync + 'static> WatchedFile<T> {
         log: Arc<Log>,
     ) -> Result<Self, FileError> {
         let stamp = Stamp::of(&watch.path);
-        let value = Arc::new(read(&watch.path, &parser)?);
+        let bytes = read_bytes(&watch.path)?;
+        let value = Arc::new(parse(&watch.path, &parser, &bytes)?);
+        let hasher = RandomState::default();
         let version = Version::new(value, clock.elapsed(), None, &watch);
         Ok(WatchedFile {
             state: Arc::new(State {
@@ -267,7 +315,12 @@ impl<T: Display + Send + Sync + 'static> WatchedFile<T> {
                 watch,
                 parser,
                 version: ArcSwap::from_pointee(version),
-                stamp: Mutex::new(stamp),
+                seen: Mutex::new(Seen {
+                    stamp,
+                    hash: Some(hasher.hash_one(&bytes)),
+                    again: true,
+                }),
+                hasher,
                 clock,
                 log,
             }),
@@ -303,6 +356,8 @@ impl<T> Drop for WatchedFile<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::process::Command;
+
     use crate::clock::testing::ManualClock;
     use tempfile::TempDir;
 
@@ -381,6 +436,24 @@ mod tests {
         let source = fixture.open();
         source.reload_if_changed();
         assert_eq!(fixture.log.drain(), []);
+    }
+
+    #[test]
+    fn a_version_with_the_stamp_of_the_one_that_was_read_is_seen_at_the_next_look() {
+        for changes in 0..2 {
+            let fixture = Fixture::new();
+            fixture.write(ALICE);
+            let source = fixture.open();
+            for _ in 0..changes {
+                fixture.write("carol");
+                source.reload_if_changed();
+            }
+            fixture.write(BOB);
+            // As where the file system's clock has not moved on, and both are of one size.
+            source.state.seen.lock().stamp = Stamp::of(&fixture.path());
+            source.reload_if_changed();
+            assert_eq!(says(&source).as_deref(), Some(BOB));
+        }
     }
 
     #[test]
@@ -465,9 +538,18 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_regular_file_is_not_read() {
-        for path in ["/dev/zero", "/"] {
-            let error = read(Path::new(path), &parser()).unwrap_err();
+    fn what_is_no_regular_file_is_not_read_or_waited_for() {
+        let folder = TempDir::new().unwrap();
+        let pipe = folder.path().join("pipe");
+        assert!(
+            Command::new("mkfifo")
+                .arg(&pipe)
+                .status()
+                .unwrap()
+                .success()
+        );
+        for path in [Path::new("/dev/zero"), Path::new("/"), &pipe] {
+            let error = read(path, &parser()).unwrap_err();
             assert!(matches!(error, FileError::NotAFile { .. }), "{error}");
         }
     }
