@@ -97,7 +97,8 @@ class World:
         if kind == "user":
             return toggle(self.disabled, TARGETS, chance, wanted=0.15)
         if kind == "group":
-            toggle(self.members, IMPERSONATORS, chance, wanted=0.85)
+            # The administrator stays, so that there always is somebody who is to get in.
+            toggle(self.members, [*SERVICES, PLAIN], chance, wanted=0.85)
         else:
             self.scope = chance.choice(list(SCOPES))
         return None
