@@ -141,12 +141,17 @@ class Run:
         probes: list[Request] = []
 
         def is_let_in(pair: tuple[str, str]) -> bool:
+            # The first ones may have taken long on a busy machine.
+            deadline = time.time() + RECOVERY_SECONDS
+            attempts = 0
             while True:
+                attempts += 1
                 probes.append(client.ask(self._chance.choice(["native", "property"]), *pair))
                 if probes[-1].outcome == "allowed":
-                    self.slowest_recovery = max(self.slowest_recovery, probes[-1].answered - ended)
+                    if attempts > 1:
+                        self.slowest_recovery = max(self.slowest_recovery, probes[-1].answered - ended)
                     return True
-                if probes[-1].answered > ended + RECOVERY_SECONDS:
+                if probes[-1].answered > deadline:
                     return False
                 time.sleep(0.1)
 
@@ -199,7 +204,7 @@ class Run:
             "changes of grants, users, groups and scopes": self.changes.total(),
             "queries": self.requests,
             "audit lines": sum(server.lines.total() for server in self._servers),
-            "slowest recovery in seconds": f"{self.slowest_recovery:.1f}",
+            "seconds until the last of those refused at first got in": f"{self.slowest_recovery:.1f}",
             "violations": len(self.violations),
         }
         print("\n".join(report.table("faults", report.counted(self.faults))))
