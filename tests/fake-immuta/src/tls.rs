@@ -132,5 +132,5 @@ impl Identity {
     }
 }
 
-/// Between the parts of a file; PEM has no empty lines.
-const SEPARATOR: &str = "\n\n";
+/// Between the parts of a file; no PEM has it.
+const SEPARATOR: &str = "\0";
