@@ -42,6 +42,7 @@ class Answer:
     rows: Sequence[Sequence[Any]] = field(default=(), compare=False)
     columns: Sequence[tuple[str, str]] = field(default=(), compare=False)
     error_name: str | None = field(default=None, compare=False)
+    query_id: str | None = field(default=None, compare=False)
 
     def __str__(self) -> str:
         return self.error if self.error is not None else str(self.value)
@@ -246,11 +247,13 @@ class HttpSession:
             self._keep_session(response)
             page = json.loads(response.body)
             if "error" in page:
-                return Answer(error=page["error"]["message"], error_name=page["error"]["errorName"])
+                error = page["error"]
+                return Answer(error=error["message"], error_name=error["errorName"], query_id=page["id"])
             rows += page.get("data") or []
             columns = [(column["name"], column["type"]) for column in page.get("columns") or ()] or columns
             if "nextUri" not in page:
-                return Answer(value=str(rows[0][0]) if rows else None, rows=rows, columns=columns)
+                value = str(rows[0][0]) if rows else None
+                return Answer(value=value, rows=rows, columns=columns, query_id=page["id"])
             response = self._exchange(connection, "GET", urlsplit(page["nextUri"]).path)
 
     def _connection(self) -> http.client.HTTPSConnection:

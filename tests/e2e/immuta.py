@@ -22,12 +22,13 @@ class FakeImmuta:
 
     def __init__(self, directory: Path) -> None:
         self.ca_file = directory / "immuta-ca.pem"
+        self._identity = directory / "immuta-identity.pem"
         self._addresses: dict[str, str] = {}
         self._process: subprocess.Popen | None = None
 
     def __enter__(self) -> "FakeImmuta":
         self._process = subprocess.Popen(
-            [environment.FAKE_IMMUTA, "--api-key", API_KEY, "--ca-file", self.ca_file],
+            [environment.FAKE_IMMUTA, "--api-key", API_KEY, "--ca-file", self.ca_file, "--identity", self._identity],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             encoding="utf-8",

@@ -4,8 +4,9 @@
 
 use std::fmt::Display;
 use std::fs::{self, File};
+use std::hash::BuildHasher as _;
 use std::io::{self, Read as _};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use std::time::Duration;
 
 use arc_swap::{ArcSwap, Guard};
 use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
+use foldhash::quality::RandomState;
 use parking_lot::Mutex;
 use thiserror::Error;
 use zeroize::Zeroizing;
@@ -25,6 +27,9 @@ use crate::source::rights::{self, Secrecy};
 /// A file that nobody could look at for this long, besides its own limits, counts as broken: its
 /// disk may hang.
 const LONGEST_SILENCE: Duration = Duration::from_secs(60);
+
+/// Linux's `O_NONBLOCK`: a pipe at which nobody writes is opened at once instead of never.
+const WITHOUT_WAITING: i32 = 0o4000;
 
 /// Why a file cannot be used.
 #[derive(Debug, Error)]
@@ -79,20 +84,18 @@ pub fn open(path: &Path, secrecy: Secrecy) -> Result<File, FileError> {
         path: path.to_owned(),
         error,
     };
-    let regular = |metadata: fs::Metadata| {
-        let not_a_file = || FileError::NotAFile {
-            path: path.to_owned(),
-        };
-        metadata
-            .is_file()
-            .then_some(metadata)
-            .ok_or_else(not_a_file)
-    };
-    // Opening a pipe would wait for whoever writes it.
-    regular(fs::metadata(path).map_err(unreadable)?)?;
-    let file = File::open(path).map_err(unreadable)?;
+    let file = File::options()
+        .read(true)
+        .custom_flags(WITHOUT_WAITING)
+        .open(path)
+        .map_err(unreadable)?;
     // Of what was opened: the path may lead to another file by now.
-    let opened = regular(file.metadata().map_err(unreadable)?)?;
+    let opened = file.metadata().map_err(unreadable)?;
+    if !opened.is_file() {
+        return Err(FileError::NotAFile {
+            path: path.to_owned(),
+        });
+    }
     rights::check(path, &opened, secrecy).map_err(|problem| FileError::Exposed {
         path: path.to_owned(),
         problem,
@@ -106,6 +109,17 @@ pub fn open(path: &Path, secrecy: Secrecy) -> Result<File, FileError> {
 ///
 /// The file cannot be read, is not safe from others, or holds something else than it should.
 pub fn read<T>(path: &Path, secrecy: Secrecy, parser: &Parser<T>) -> Result<T, FileError> {
+    parse(path, parser, &read_bytes(path, secrecy)?)
+}
+
+fn parse<T>(path: &Path, parser: &Parser<T>, bytes: &[u8]) -> Result<T, FileError> {
+    parser(bytes).map_err(|problem| FileError::Invalid {
+        path: path.to_owned(),
+        problem,
+    })
+}
+
+fn read_bytes(path: &Path, secrecy: Secrecy) -> Result<Zeroizing<Vec<u8>>, FileError> {
     let unreadable = |error| FileError::Unreadable {
         path: path.to_owned(),
         error,
@@ -115,10 +129,7 @@ pub fn read<T>(path: &Path, secrecy: Secrecy, parser: &Parser<T>) -> Result<T, F
     let size = file.metadata().map_err(unreadable)?.len();
     let mut bytes = Zeroizing::new(Vec::with_capacity(usize::try_from(size).unwrap_or(0) + 1));
     file.read_to_end(&mut bytes).map_err(unreadable)?;
-    parser(&bytes).map_err(|problem| FileError::Invalid {
-        path: path.to_owned(),
-        problem,
-    })
+    Ok(bytes)
 }
 
 /// How a file is watched.
@@ -191,6 +202,11 @@ impl<T> Version<T> {
 /// What whoever looked last has left for the next look.
 struct Looked<T> {
     stamp: Option<Stamp>,
+    /// Of the file's bytes, where they could be read.
+    hash: Option<u64>,
+    /// Whether it is to be read at the next look, too. Clocks of file systems stand still for up to 10 ms,
+    /// so that a version written right after the reading may have the stamp of the one that was read.
+    again: bool,
     /// What the file said before, as long as a decision may still use it. Dropping a million users takes tens of
     /// milliseconds, which the last of those decisions would take longer.
     retired: Vec<Arc<T>>,
@@ -210,6 +226,7 @@ struct State<T> {
     /// Written under the lock of `looked` alone.
     version: ArcSwap<Version<T>>,
     looked: Mutex<Looked<T>>,
+    hasher: RandomState,
     clock: Arc<dyn Clock>,
     log: Arc<Log>,
 }
@@ -231,20 +248,34 @@ impl<T: Display> State<T> {
             self.version.store(Arc::new(version));
         };
         let was_broken = version.broken_since.is_some();
-        if looked.stamp == stamp && !was_broken {
+        let changed = looked.stamp != stamp;
+        if !changed && !was_broken && !looked.again {
             store(&version.value, None);
             return;
         }
-        let changed = looked.stamp != stamp;
+        let bytes = read_bytes(&self.watch.path, Secrecy::Public);
+        let hash = bytes
+            .as_ref()
+            .ok()
+            .map(|bytes| self.hasher.hash_one(bytes.as_slice()));
+        let is_same = !changed && !was_broken && looked.hash == hash;
         looked.stamp = stamp;
+        looked.hash = hash;
+        looked.again = changed || was_broken;
+        if is_same {
+            store(&version.value, None);
+            return;
+        }
         // A mistake of ours in reading is a broken file, too: revocations in it must not be missed.
-        let result = catch_unwind(AssertUnwindSafe(|| {
-            read(&self.watch.path, Secrecy::Public, &self.parser)
-        }))
-        .unwrap_or_else(|_| {
-            Err(FileError::Invalid {
-                path: self.watch.path.clone(),
-                problem: "reading it failed inside the engine".to_owned(),
+        let result = bytes.and_then(|bytes| {
+            catch_unwind(AssertUnwindSafe(|| {
+                parse(&self.watch.path, &self.parser, &bytes)
+            }))
+            .unwrap_or_else(|_| {
+                Err(FileError::Invalid {
+                    path: self.watch.path.clone(),
+                    problem: "reading it failed inside the engine".to_owned(),
+                })
             })
         });
         match result {
@@ -322,7 +353,9 @@ impl<T: Display + Send + Sync + 'static> WatchedFile<T> {
         log: Arc<Log>,
     ) -> Result<Self, FileError> {
         let stamp = Stamp::of(&watch.path);
-        let value = Arc::new(read(&watch.path, Secrecy::Public, &parser)?);
+        let bytes = read_bytes(&watch.path, Secrecy::Public)?;
+        let value = Arc::new(parse(&watch.path, &parser, &bytes)?);
+        let hasher = RandomState::default();
         let version = Version::new(value, clock.elapsed(), None, &watch);
         Ok(WatchedFile {
             state: Arc::new(State {
@@ -332,8 +365,11 @@ impl<T: Display + Send + Sync + 'static> WatchedFile<T> {
                 version: ArcSwap::from_pointee(version),
                 looked: Mutex::new(Looked {
                     stamp,
+                    hash: Some(hasher.hash_one(bytes.as_slice())),
+                    again: true,
                     retired: Vec::new(),
                 }),
+                hasher,
                 clock,
                 log,
             }),
@@ -372,6 +408,7 @@ mod tests {
     use crate::clock::testing::ManualClock;
     use std::fs::Permissions;
     use std::os::unix::fs::{PermissionsExt as _, symlink};
+    use std::process::Command;
     use tempfile::TempDir;
 
     struct Fixture {
@@ -449,6 +486,24 @@ mod tests {
         let source = fixture.open();
         source.reload_if_changed();
         assert_eq!(fixture.log.drain(), []);
+    }
+
+    #[test]
+    fn a_version_with_the_stamp_of_the_one_that_was_read_is_seen_at_the_next_look() {
+        for changes in 0..2 {
+            let fixture = Fixture::new();
+            fixture.write(ALICE);
+            let source = fixture.open();
+            for _ in 0..changes {
+                fixture.write("carol");
+                source.reload_if_changed();
+            }
+            fixture.write(BOB);
+            // As where the file system's clock has not moved on, and both are of one size.
+            source.state.looked.lock().stamp = Stamp::of(&fixture.path());
+            source.reload_if_changed();
+            assert_eq!(says(&source).as_deref(), Some(BOB));
+        }
     }
 
     #[test]
@@ -653,9 +708,18 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_regular_file_is_not_read() {
-        for path in ["/dev/zero", "/"] {
-            let error = read(Path::new(path), Secrecy::Public, &parser()).unwrap_err();
+    fn what_is_no_regular_file_is_not_read_or_waited_for() {
+        let folder = TempDir::new().unwrap();
+        let pipe = folder.path().join("pipe");
+        assert!(
+            Command::new("mkfifo")
+                .arg(&pipe)
+                .status()
+                .unwrap()
+                .success()
+        );
+        for path in [Path::new("/dev/zero"), Path::new("/"), &pipe] {
+            let error = read(path, Secrecy::Public, &parser()).unwrap_err();
             assert!(matches!(error, FileError::NotAFile { .. }), "{error}");
         }
     }

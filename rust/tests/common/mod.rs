@@ -42,13 +42,19 @@ pub struct Configuration {
     properties: Properties,
 }
 
+impl Default for Configuration {
+    fn default() -> Self {
+        Configuration {
+            folder: TempDir::new().unwrap(),
+            properties: Properties::default(),
+        }
+    }
+}
+
 impl Configuration {
     /// Of an engine that asks this server over HTTP and records nothing.
     pub fn of(immuta: &FakeImmuta) -> Self {
-        let configuration = Configuration {
-            folder: TempDir::new().unwrap(),
-            properties: Properties::default(),
-        };
+        let configuration = Configuration::default();
         let ca_file = configuration.path("ca.pem");
         fs::write(&ca_file, immuta.ca_pem()).unwrap();
         configuration

@@ -28,6 +28,9 @@ struct Arguments {
     /// Where to write the certificate of the CA, as PEM.
     #[arg(long, value_name = "FILE")]
     ca_file: Option<PathBuf>,
+    /// Where to keep key and certificates of the right HTTPS port, so that who trusted this server trusts the next.
+    #[arg(long, value_name = "FILE")]
+    identity: Option<PathBuf>,
 }
 
 fn main() -> ExitCode {
@@ -45,6 +48,7 @@ fn run(arguments: Arguments) -> Result<(), String> {
         api_key: arguments.api_key,
         port: arguments.port,
         control_port: arguments.control_port,
+        identity: arguments.identity,
     });
     let server = server.map_err(|error| error.to_string())?;
     if let Some(path) = &arguments.ca_file {

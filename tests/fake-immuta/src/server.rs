@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -27,6 +28,9 @@ pub struct Options {
     pub port: u16,
     /// The port of the control API, 0 for any that is free.
     pub control_port: u16,
+    /// The file in which the certificate of the right HTTPS port is kept, from one start to the next. It is
+    /// made if it is not there.
+    pub identity: Option<PathBuf>,
 }
 
 impl Default for Options {
@@ -35,6 +39,7 @@ impl Default for Options {
             api_key: "fake-immuta-key".to_owned(),
             port: 0,
             control_port: 0,
+            identity: None,
         }
     }
 }
@@ -86,7 +91,7 @@ impl FakeImmuta {
     /// A port is taken, or the system has no resources left.
     pub fn start_with(options: &Options) -> Result<FakeImmuta, StartError> {
         let state = Arc::new(State::new(&options.api_key));
-        let identities = Identities::new()?;
+        let identities = Identities::new(options.identity.as_deref())?;
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let api = api::router(Arc::clone(&state));
         let control = control::router(Arc::clone(&state));

@@ -1,4 +1,8 @@
-use fake_immuta::FakeImmuta;
+use std::fs;
+use std::path::PathBuf;
+use std::process;
+
+use fake_immuta::{FakeImmuta, Options};
 
 use crate::client::client_trusting;
 
@@ -38,4 +42,39 @@ fn a_certificate_of_another_ca_is_wrong_in_that_alone() {
     let error = ask(&server, &server.https_unknown_ca_url()).unwrap_err();
     assert!(error.contains("UnknownIssuer"), "{error}");
     assert_eq!(server.requests(), []);
+}
+
+fn identity(name: &str) -> PathBuf {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
+    folder.join(format!("{name}-{}.pem", process::id()))
+}
+
+#[test]
+fn who_trusts_a_server_trusts_the_next_one_with_the_same_identity() {
+    let file = identity("kept");
+    let options = Options {
+        identity: Some(file.clone()),
+        ..Options::default()
+    };
+    let first = FakeImmuta::start_with(&options).unwrap();
+    assert_eq!(ask(&first, &first.https_url()), Ok(200));
+    let second = FakeImmuta::start_with(&options).unwrap();
+    assert_eq!(ask(&first, &second.https_url()), Ok(200));
+    assert_eq!(first.ca_pem(), second.ca_pem());
+    let error = ask(&second, &second.https_wrong_name_url()).unwrap_err();
+    assert!(error.contains("UnknownIssuer"), "{error}");
+    fs::remove_file(file).unwrap();
+}
+
+#[test]
+fn an_identity_that_cannot_be_read_stops_the_start() {
+    let file = identity("broken");
+    fs::write(&file, "no certificate").unwrap();
+    let options = Options {
+        identity: Some(file.clone()),
+        ..Options::default()
+    };
+    let error = FakeImmuta::start_with(&options).err().unwrap();
+    assert!(error.to_string().contains("that was kept"), "{error}");
+    fs::remove_file(file).unwrap();
 }
