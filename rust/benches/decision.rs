@@ -2,6 +2,7 @@
 //!
 //! With `--count WORKLOAD` it makes a fixed number of decisions in [`counted_decisions`] instead, for
 //! Valgrind to count what they take, and prints the number. With `--workloads` it lists what there is.
+//! With `--resident SOURCE USERS` it says how much memory an engine takes, and how long its start.
 
 mod support;
 
@@ -18,6 +19,7 @@ use immuta_impersonation::wire;
 use immuta_impersonation::{Engine, Reason, Request};
 
 use support::requests::{Draw, Requests, person};
+use support::resident;
 use support::world::{From, Plan, World};
 
 const SIZES: [usize; 4] = [10, 1_000, 100_000, 1_000_000];
@@ -33,6 +35,16 @@ fn main() {
     match arguments.as_slice() {
         ["--workloads"] => WORKLOADS.iter().for_each(|(name, ..)| println!("{name}")),
         ["--count", workload] => count(workload),
+        ["--resident", source, users] => {
+            let from = [From::File, From::Cache]
+                .into_iter()
+                .find(|from| from.as_str() == *source);
+            let users = users.parse().expect("a number of users");
+            println!(
+                "{}",
+                resident::measure(from.expect("policy file or cache"), users)
+            );
+        }
         _ => measure(),
     }
 }
@@ -232,11 +244,14 @@ fn scopes(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("scopes");
     let requests = Requests::of_services(SOME, Draw::Zipf);
     let kinds = [
-        ("plain", "svc_.*", "p.*"),
-        ("with $1", "svc_(.*)@(.*)", "p.*@$2"),
+        ("plain", "svc_.*", "p.*", 10_000),
+        ("with $1", "svc_(.*)@(.*)", "p.*@$2", 100),
     ];
-    for (kind, original, new) in kinds {
-        for count in [0, 1, 10, 100] {
+    for (kind, original, new, most) in kinds {
+        for count in [0, 1, 10, 100, 1_000, 10_000] {
+            if count > most {
+                continue;
+            }
             if count == 0 && kind != "plain" {
                 continue;
             }

@@ -549,3 +549,47 @@ fn match_names(question: &[u8]) -> Vec<u8> {
     };
     answer.to_string().into_bytes()
 }
+
+/// `void nothing()` of the benchmark `Crossing`
+// SAFETY: the name is that of a method of our own benchmark, so nothing else has it.
+#[cfg(feature = "boundary-test")]
+#[unsafe(no_mangle)]
+pub extern "system" fn Java_dev_impersonation_bench_Crossing_nothing<'local>(
+    _env: EnvUnowned<'local>,
+    _class: JClass<'local>,
+) {
+}
+
+/// `boolean knows(byte[] names)` of the benchmark `Crossing`: the least that a check could be, which copies
+/// what it is asked and looks one name up.
+// SAFETY: the name is that of a method of our own benchmark, so nothing else has it.
+#[cfg(feature = "boundary-test")]
+#[unsafe(no_mangle)]
+pub extern "system" fn Java_dev_impersonation_bench_Crossing_knows<'local>(
+    mut env: EnvUnowned<'local>,
+    _class: JClass<'local>,
+    names: JByteArray<'local>,
+) -> jboolean {
+    env.with_env(|env| {
+        with_bytes(env, &names, wire::MAX_REQUEST, |_, names| {
+            Ok(names
+                .get(..CROSSING_NAME)
+                .is_some_and(|name| CROSSING_NAMES.contains(name)))
+        })
+    })
+    .resolve::<ThrowEngineException>()
+}
+
+/// The length of the names that the benchmark asks for.
+#[cfg(feature = "boundary-test")]
+const CROSSING_NAME: usize = 21;
+
+/// Those who may impersonate in the benchmarks.
+#[cfg(feature = "boundary-test")]
+static CROSSING_NAMES: std::sync::LazyLock<
+    std::collections::HashSet<Vec<u8>, foldhash::fast::RandomState>,
+> = std::sync::LazyLock::new(|| {
+    (0..100)
+        .map(|number| format!("svc_{number:04}@corp.example").into_bytes())
+        .collect()
+});
