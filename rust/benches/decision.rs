@@ -244,14 +244,11 @@ fn scopes(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("scopes");
     let requests = Requests::of_services(SOME, Draw::Zipf);
     let kinds = [
-        ("plain", "svc_.*", "p.*", 10_000),
-        ("with $1", "svc_(.*)@(.*)", "p.*@$2", 100),
+        ("plain", "svc_.*", "p.*"),
+        ("with $1", "svc_(.*)@(.*)", "p.*@$2"),
     ];
-    for (kind, original, new, most) in kinds {
-        for count in [0, 1, 10, 100, 1_000, 10_000] {
-            if count > most {
-                continue;
-            }
+    for (kind, original, new) in kinds {
+        for count in [0, 1, 10, 100] {
             if count == 0 && kind != "plain" {
                 continue;
             }

@@ -172,6 +172,20 @@ fn with_bytes<'local, T>(
         return Err(BoundaryError::Null);
     }
     let length = array.len(env)?;
+    with_first_bytes(env, array, length, limit, use_bytes)
+}
+
+/// Copies the beginning of a Java array and hands the bytes on. The JVM refuses more than there are.
+fn with_first_bytes<'local, T>(
+    env: &mut Env<'local>,
+    array: &JByteArray<'local>,
+    length: usize,
+    limit: usize,
+    use_bytes: impl FnOnce(&mut Env<'local>, &[u8]) -> Result<T, BoundaryError>,
+) -> Result<T, BoundaryError> {
+    if array.is_null() {
+        return Err(BoundaryError::Null);
+    }
     if length > limit {
         return Err(BoundaryError::TooLarge(length, limit));
     }
@@ -282,6 +296,26 @@ pub extern "system" fn Java_dev_impersonation_engine_Natives_check<'local>(
 ) -> jint {
     env.with_env(|env| {
         with_bytes(env, &request, wire::MAX_REQUEST, |_, bytes| {
+            check(handle, bytes)
+        })
+    })
+    .resolve::<ThrowEngineException>()
+}
+
+/// `int checkFirst(long handle, byte[] bytes, int length)`
+// SAFETY: the name is that of a method of our own class, so nothing else has it.
+#[unsafe(no_mangle)]
+pub extern "system" fn Java_dev_impersonation_engine_Natives_checkFirst<'local>(
+    mut env: EnvUnowned<'local>,
+    _class: JClass<'local>,
+    handle: jlong,
+    bytes: JByteArray<'local>,
+    length: jint,
+) -> jint {
+    env.with_env(|env| {
+        // A negative length is larger than any.
+        let length = usize::try_from(length).unwrap_or(usize::MAX);
+        with_first_bytes(env, &bytes, length, wire::MAX_REQUEST, |_, bytes| {
             check(handle, bytes)
         })
     })

@@ -2,11 +2,12 @@
 
 import math
 from collections.abc import Iterator, Sequence
+from itertools import cycle
 from typing import NamedTuple
 
 WIDTH, HEIGHT = 320, 240
 LEFT, RIGHT, TOP, BOTTOM = 62, 12, 44, 40
-COLOURS = ("#1b6ca8", "#c1440e", "#4a7c2f", "#7a4ea0")
+COLOURS = ("#1b6ca8", "#c1440e", "#4a7c2f", "#7a4ea0", "#a0842b", "#5f6b73")
 
 
 class Curve(NamedTuple):
@@ -67,13 +68,16 @@ def draw(plot: Plot) -> Iterator[str]:
         yield f'<path d="M{LEFT} {y:.1f}H{WIDTH - RIGHT}" stroke="#ddd"/>'
         yield text(LEFT - 4, y + 3, label(power), "end")
     yield text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 8, plot.across)
-    for number, (curve, colour) in enumerate(zip(plot.curves, COLOURS, strict=False)):
+    legend = LEFT
+    for curve, colour in zip(plot.curves, cycle(COLOURS), strict=False):
         line = " ".join(f"{right(x):.1f},{down(y):.1f}" for x, y in curve.points)
         yield f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="1.5"/>'
         yield from (
             f'<circle cx="{right(x):.1f}" cy="{down(y):.1f}" r="2.5" fill="{colour}"/>' for x, y in curve.points
         )
-        yield text(LEFT + 120 * number, 32, curve.name, "start", f' fill="{colour}"')
+        yield text(legend, 32, curve.name, "start", f' fill="{colour}"')
+        # Letters are about half as wide as they are high.
+        legend += 5 * len(curve.name) + 14
 
 
 def page(plots: Sequence[Plot]) -> str:

@@ -78,6 +78,7 @@ public class Decisions
             users = Integer.parseInt(properties.remove("bench.users"));
             pauseNanos = TimeUnit.MICROSECONDS.toNanos(Long.parseLong(properties.remove("bench.pause-micros")));
             control = Controls.start(properties);
+            Controls.askOtherThings(control);
         }
 
         @TearDown
