@@ -66,7 +66,7 @@ class Bench:
         command = [
             *self.java(jvm),
             "org.openjdk.jmh.Main",
-            rf"bench\.{run.benchmark}$",
+            rf"bench\.{run.benchmark}",
             *("-f", "1", "-foe", "true", "-prof", "gc", "-t", str(run.threads), *self._pace),
             *("-rf", "json", "-rff", str(self._results / f"{name}.json")),
         ]
@@ -155,7 +155,7 @@ def runs(stack: ExitStack, controls: Controls, opa_program: Path | None, quick: 
     audits = [controls.audit(PAUSE_MICROS), controls.audit(0)]
     usual = [policies[1], remembered[1]]
     newer = [
-        Run("Crossing.*"),
+        Run("Crossing"),
         Run("Decisions.hit", [*files, *policies, *remembered, *audits]),
         Run("Decisions.denial", [*files, *usual, audits[0]]),
         Run("Decisions.hit", [files[0], *policies[1:2], *policies[3:], *remembered], threads=2),
@@ -163,7 +163,7 @@ def runs(stack: ExitStack, controls: Controls, opa_program: Path | None, quick: 
     if opa_program:
         peer = [controls.opa(stack.enter_context(opa(opa_program)))]
         newer += [Run(f"Decisions.{what}", peer, threads) for what in ("hit", "denial") for threads in (1, 16)]
-    older = [Run("Crossing.*")] + [Run(f"Decisions.{what}", [files[0], files[3], *usual]) for what in ("hit", "denial")]
+    older = [Run("Crossing")] + [Run(f"Decisions.{what}", [files[0], files[3], *usual]) for what in ("hit", "denial")]
     return newer, older
 
 

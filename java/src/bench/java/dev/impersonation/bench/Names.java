@@ -18,7 +18,7 @@ final class Names
     static final int LENGTH = 21;
 
     private static final int MOST_SERVICES = 100;
-    private static final int FEWEST_QUESTIONS = 1024;
+    private static final int FEWEST_QUESTIONS = 256;
     private static final int MOST_QUESTIONS = 1 << 20;
     private static final long SEED = 4;
 
