@@ -4,6 +4,7 @@
 //! Valgrind to count what they take, and prints the number. With `--workloads` it lists what there is.
 //! With `--reload` it measures how long a decision is held up while a policy file of a million users is
 //! read again, with a number after it one of so many.
+//! With `--resident SOURCE USERS` it says how much memory an engine takes, and how long its start.
 
 mod support;
 
@@ -21,6 +22,7 @@ use immuta_impersonation::{Engine, Reason, Request};
 
 use support::reload;
 use support::requests::{Draw, Requests, person};
+use support::resident;
 use support::world::{From, Plan, World};
 
 const SIZES: [usize; 4] = [10, 1_000, 100_000, 1_000_000];
@@ -38,6 +40,16 @@ fn main() {
         ["--count", workload] => count(workload),
         ["--reload"] => reload::measure(SIZES[3]),
         ["--reload", users] => reload::measure(users.parse().expect("a number of users")),
+        ["--resident", source, users] => {
+            let from = [From::File, From::Cache]
+                .into_iter()
+                .find(|from| from.as_str() == *source);
+            let users = users.parse().expect("a number of users");
+            println!(
+                "{}",
+                resident::measure(from.expect("policy file or cache"), users)
+            );
+        }
         _ => measure(),
     }
 }

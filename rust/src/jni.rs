@@ -178,6 +178,20 @@ fn with_bytes<'local, T>(
         return Err(BoundaryError::Null);
     }
     let length = array.len(env)?;
+    with_first_bytes(env, array, length, limit, use_bytes)
+}
+
+/// Copies the beginning of a Java array and hands the bytes on. The JVM refuses more than there are.
+fn with_first_bytes<'local, T>(
+    env: &mut Env<'local>,
+    array: &JByteArray<'local>,
+    length: usize,
+    limit: usize,
+    use_bytes: impl FnOnce(&mut Env<'local>, &[u8]) -> Result<T, BoundaryError>,
+) -> Result<T, BoundaryError> {
+    if array.is_null() {
+        return Err(BoundaryError::Null);
+    }
     if length > limit {
         return Err(BoundaryError::TooLarge(length, limit));
     }
@@ -288,6 +302,26 @@ pub extern "system" fn Java_dev_impersonation_engine_Natives_check<'local>(
 ) -> jint {
     env.with_env(|env| {
         with_bytes(env, &request, wire::MAX_REQUEST, |_, bytes| {
+            check(handle, bytes)
+        })
+    })
+    .resolve::<ThrowEngineException>()
+}
+
+/// `int checkFirst(long handle, byte[] bytes, int length)`
+// SAFETY: the name is that of a method of our own class, so nothing else has it.
+#[unsafe(no_mangle)]
+pub extern "system" fn Java_dev_impersonation_engine_Natives_checkFirst<'local>(
+    mut env: EnvUnowned<'local>,
+    _class: JClass<'local>,
+    handle: jlong,
+    bytes: JByteArray<'local>,
+    length: jint,
+) -> jint {
+    env.with_env(|env| {
+        // A negative length is larger than any.
+        let length = usize::try_from(length).unwrap_or(usize::MAX);
+        with_first_bytes(env, &bytes, length, wire::MAX_REQUEST, |_, bytes| {
             check(handle, bytes)
         })
     })
@@ -555,6 +589,50 @@ fn match_names(question: &[u8]) -> Vec<u8> {
     };
     answer.to_string().into_bytes()
 }
+
+/// `void nothing()` of the benchmark `Crossing`
+// SAFETY: the name is that of a method of our own benchmark, so nothing else has it.
+#[cfg(feature = "boundary-test")]
+#[unsafe(no_mangle)]
+pub extern "system" fn Java_dev_impersonation_bench_Crossing_nothing<'local>(
+    _env: EnvUnowned<'local>,
+    _class: JClass<'local>,
+) {
+}
+
+/// `boolean knows(byte[] names)` of the benchmark `Crossing`: the least that a check could be, which copies
+/// what it is asked and looks one name up.
+// SAFETY: the name is that of a method of our own benchmark, so nothing else has it.
+#[cfg(feature = "boundary-test")]
+#[unsafe(no_mangle)]
+pub extern "system" fn Java_dev_impersonation_bench_Crossing_knows<'local>(
+    mut env: EnvUnowned<'local>,
+    _class: JClass<'local>,
+    names: JByteArray<'local>,
+) -> jboolean {
+    env.with_env(|env| {
+        with_bytes(env, &names, wire::MAX_REQUEST, |_, names| {
+            Ok(names
+                .get(..CROSSING_NAME)
+                .is_some_and(|name| CROSSING_NAMES.contains(name)))
+        })
+    })
+    .resolve::<ThrowEngineException>()
+}
+
+/// The length of the names that the benchmark asks for.
+#[cfg(feature = "boundary-test")]
+const CROSSING_NAME: usize = 21;
+
+/// Those who may impersonate in the benchmarks.
+#[cfg(feature = "boundary-test")]
+static CROSSING_NAMES: std::sync::LazyLock<
+    std::collections::HashSet<Vec<u8>, foldhash::fast::RandomState>,
+> = std::sync::LazyLock::new(|| {
+    (0..100)
+        .map(|number| format!("svc_{number:04}@corp.example").into_bytes())
+        .collect()
+});
 
 #[cfg(test)]
 mod tests {

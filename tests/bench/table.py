@@ -1,88 +1,58 @@
-"""Prints what `./dev bench` has measured: one table of times, one of counts."""
+"""Prints what `./dev bench` has measured. After a run of all parts it writes docs/performance.md and its picture."""
 
+import argparse
 import json
 import os
 import platform
-import sys
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
 
+from aims import Aim, Figures, aims
+from plot import Curve, Plot, page
+from results import Count, Key, Measured, Row, Size, by_age, read_count, read_measured, read_rows, read_sizes
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+BEGIN = "<!-- What follows is written by ./dev bench. -->"
+PICTURE = "performance.svg"
 # The group of decisions on users who are known already; all others are compared with the fastest of them.
 REFERENCE = "hit"
+# With what everything through the JVM is compared.
+OURS = "policy-1000"
+CROSSING = {
+    "emptyCall": "an empty call into the library",
+    "packedArrayAndLookup": "a call with one packed array, one lookup",
+}
+MIB = 1024 * 1024
 
 
-def by_age(paths: Iterable[Path]) -> list[Path]:
-    """In the order in which things were measured."""
-    return sorted(paths, key=lambda path: path.stat().st_mtime_ns)
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    """
+    For Markdown and for the eye: the first column to the left, the others to the right.
 
-
-class Row(NamedTuple):
-    group: str
-    name: str
-    median: float
-    spread: float
-
-    @property
-    def title(self) -> str:
-        return f"{self.group}: {self.name}"
-
-
-def read_rows(folder: Path) -> Iterator[Row]:
-    """What criterion has left. Times are in nanoseconds."""
-    for path in by_age(folder.rglob("new/estimates.json")):
-        estimates = json.loads(path.read_text(encoding="utf-8"))
-        benchmark = json.loads(path.with_name("benchmark.json").read_text(encoding="utf-8"))
-        yield Row(
-            benchmark["group_id"],
-            benchmark["function_id"],
-            estimates["median"]["point_estimate"],
-            estimates["median_abs_dev"]["point_estimate"],
-        )
-
-
-class Count(NamedTuple):
-    workload: str
-    instructions: float
-    first_level_misses: float
-    last_level_misses: float
-
-
-def read_count(path: Path) -> Count:
-    """What Valgrind has counted, for one decision. The program says on its output how many it made."""
-    decisions = int(path.with_suffix(".decisions").read_text(encoding="utf-8"))
-    events: list[str] = []
-    totals: list[int] = []
-    for line in path.read_text(encoding="utf-8").splitlines():
-        key, _, values = line.partition(":")
-        if key == "events":
-            events = values.split()
-        elif key == "totals":
-            totals = [int(value) for value in values.split()]
-    # Zeros at the end are left out.
-    by_name = dict(zip(events, totals + [0] * (len(events) - len(totals)), strict=True))
-
-    def each(*names: str) -> float:
-        return sum(by_name[name] for name in names) / decisions
-
-    return Count(
-        path.stem.replace("-", " ").replace("_", " "),
-        each("Ir"),
-        each("I1mr", "D1mr", "D1mw"),
-        each("ILmr", "DLmr", "DLmw"),
-    )
-
-
-def print_table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
-    widths = [max(len(row[column]) for row in [header, *rows]) for column in range(len(header))]
-    for first, *others in [header, *rows]:
+    >>> print("\\n".join(table(("decision", "ns"), [("hit", "200"), ("denial", "1 700")])))
+    | decision |    ns |
+    | :------- | ----: |
+    | hit      |   200 |
+    | denial   | 1 700 |
+    """
+    lines = [header, *rows]
+    widths = [max(3, *(len(line[column]) for line in lines)) for column in range(len(header))]
+    rule = [":" + "-" * (widths[0] - 1), *("-" * (width - 1) + ":" for width in widths[1:])]
+    for line in [header, rule, *lines[1:]]:
+        first, *others = line
         cells = [text.rjust(width) for text, width in zip(others, widths[1:], strict=True)]
-        print("  ".join([first.ljust(widths[0]), *cells]))
+        yield f"| {' | '.join([first.ljust(widths[0]), *cells])} |"
 
 
 def number(value: float) -> str:
-    """Three digits are worth showing; thousands are set apart."""
+    """
+    Three digits are worth showing; thousands are set apart.
+
+    >>> number(3.14159), number(1234567.8)
+    ('3.1', '1 234 568')
+    """
     return f"{value:,.0f}".replace(",", " ") if value >= 100 else f"{value:.1f}"
 
 
@@ -97,27 +67,20 @@ def machine() -> str:
     return f"{date}, {os.cpu_count()} processors {model}, load {os.getloadavg()[0]:.1f} over the last minute"
 
 
-def main(results: Path) -> int:
-    rows = list(read_rows(results / "criterion"))
-    hits = [row.median for row in rows if row.group == REFERENCE]
-    if not hits:
-        print("table.py: nothing was measured", file=sys.stderr)
-        return 1
-    print(machine())
-    print()
-    print_table(
-        ("decision", "median ns", "spread", "to fastest hit"),
+def engine_tables(rows: Sequence[Row], counts: Sequence[Count]) -> Iterator[str]:
+    fastest = min(row.median for row in rows if row.group == REFERENCE)
+    yield from table(
+        ("inside the engine", "median ns", "spread", "to fastest hit"),
         [
-            (row.title, number(row.median), f"{row.spread / row.median:.1%}", f"{row.median / min(hits):.2f}")
+            (row.title, number(row.median), f"{row.spread / row.median:.1%}", f"{row.median / fastest:.2f}")
             for row in rows
         ],
     )
-    counts = [read_count(path) for path in by_age((results / "counts").glob("*.callgrind"))]
-    print()
+    yield ""
     if not counts:
-        print("instructions and cache misses: not measured, valgrind is not installed")
-        return 0
-    print_table(
+        yield "Instructions and cache misses: not measured, valgrind is not installed."
+        return
+    yield from table(
         ("one hit, Zipf", "instructions", "missed in 32 KiB", "missed in 8 MiB"),
         [
             (
@@ -129,8 +92,168 @@ def main(results: Path) -> int:
             for count in counts
         ],
     )
-    return 0
+
+
+def title_of(key: Key, titles: Mapping[str, str]) -> str:
+    """
+    >>> title_of(Key(25, "hit", "opa", 16), {"opa": "OPA"}), title_of(Key(25, "emptyCall"), {})
+    ('hit: OPA, 16 threads', 'an empty call into the library')
+    """
+    if key.kind in CROSSING:
+        return CROSSING[key.kind]
+    threads = f", {key.threads} threads" if key.threads > 1 else ""
+    return f"{key.kind}: {titles[key.control]}{threads}"
+
+
+def jvm_tables(measured: Mapping[Key, Measured], titles: Mapping[str, str]) -> Iterator[str]:
+    for jdk in sorted({key.jdk for key in measured}, reverse=True):
+        rows = []
+        for key, figure in measured.items():
+            if key.jdk != jdk:
+                continue
+            ours = measured[Key(jdk, "denial" if key.kind == "denial" else "hit", OURS)].median
+            rows.append(
+                (
+                    title_of(key, titles),
+                    number(figure.median),
+                    f"{figure.spread / figure.median:.1%}",
+                    ratio(figure.median / ours),
+                    number(key.threads * 1e9 / figure.median),
+                    f"{figure.garbage:.0f}",
+                )
+            )
+        version = next(figure.jdk for key, figure in measured.items() if key.jdk == jdk)
+        trino = 435 if jdk == 17 else 476
+        yield from table(
+            (f"JDK {version}, Trino {trino}", "median ns", "spread", "to ours", "a second", "bytes of garbage"), rows
+        )
+        yield ""
+    if not any(key.control == "opa" for key in measured):
+        yield "OPA: not measured, because Go is missing, which builds its server."
+        yield ""
+
+
+def ratio(value: float) -> str:
+    """
+    >>> ratio(0.5), ratio(12.34), ratio(1234.5)
+    ('0.50', '12.3', '1 234')
+    """
+    return f"{value:.2f}" if value < 10 else number(value)
+
+
+def growth_table(sizes: Sequence[Size], resident: int | None) -> Iterator[str]:
+    yield from table(
+        ("users", "start ms", "resident MiB", "bytes each", "over the own text"),
+        [
+            (
+                f"{size.source}, {number(size.users)}",
+                number(size.start_millis),
+                f"{size.resident / MIB:.1f}",
+                number(size.resident / size.users),
+                number(size.for_each),
+            )
+            for size in sizes
+        ],
+    )
+    if resident is not None:
+        yield ""
+        yield f"A JVM grows by {resident / MIB:.1f} MiB when it starts our control on a policy file of ten users."
+
+
+def aims_table(found: Sequence[Aim]) -> Iterator[str]:
+    words = {True: "yes", False: "no", None: "not measured"}
+    yield from table(("aim", "measured", "met"), [(aim.asked, aim.measured, words[aim.met]) for aim in found])
+
+
+def plots(rows: Sequence[Row], sizes: Sequence[Size]) -> list[Plot]:
+    """
+    >>> rows = [Row("hit", "cache, 10 users, Zipf", 200.0, 1.0), Row("scopes", "10, plain", 300.0, 1.0)]
+    >>> for plot in plots(rows, [Size("policy file", 1000, MIB, 1, 2.0)]):
+    ...     print(plot.title, *plot.curves)
+    a decision, ns Curve(name='cache', points=[(10.0, 200.0)])
+    a decision, ns Curve(name='plain', points=[(10.0, 300.0)])
+    loading the policy file, ms Curve(name='policy file', points=[(1000.0, 2.0)])
+    resident memory, MiB Curve(name='policy file', points=[(1000.0, 1.0)])
+    """
+    by_users: dict[str, list[tuple[float, float]]] = {}
+    by_scopes: dict[str, list[tuple[float, float]]] = {}
+    for row in rows:
+        users = re.fullmatch(r"(policy file|cache), (\d+) users, Zipf", row.name)
+        scopes = re.fullmatch(r"(\d+), (.+)", row.name)
+        if row.group == "hit" and users:
+            by_users.setdefault(users[1], []).append((float(users[2]), row.median))
+        elif row.group == "scopes" and scopes and scopes[1] != "0":
+            by_scopes.setdefault(scopes[2], []).append((float(scopes[1]), row.median))
+    loading = [(float(size.users), size.start_millis) for size in sizes if size.source == "policy file"]
+    memory: dict[str, list[tuple[float, float]]] = {}
+    for size in sizes:
+        memory.setdefault(size.source, []).append((float(size.users), size.resident / MIB))
+
+    def curves(of: Mapping[str, list[tuple[float, float]]]) -> list[Curve]:
+        return [Curve(name, points) for name, points in of.items()]
+
+    return [
+        Plot("a decision, ns", "users", curves(by_users)),
+        Plot("a decision, ns", "scopes", curves(by_scopes)),
+        Plot("loading the policy file, ms", "users", [Curve("policy file", loading)]),
+        Plot("resident memory, MiB", "users", curves(memory)),
+    ]
+
+
+def replaced(text: str, generated: str) -> str:
+    """
+    What is written by hand stays.
+
+    >>> replaced(f"# Title\\n\\n{BEGIN}\\n\\nold\\n", "new\\n") == f"# Title\\n\\n{BEGIN}\\n\\nnew\\n"
+    True
+    """
+    by_hand, mark, _ = text.partition(BEGIN)
+    if not mark:
+        raise ValueError(f"the page lacks the line {BEGIN}")
+    return f"{by_hand}{BEGIN}\n\n{generated}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("results", type=Path)
+    parser.add_argument("parts", nargs="+", choices=["engine", "growth", "jvm"])
+    parser.add_argument("--page", action="store_true", help="write the page, which needs all parts")
+    arguments = parser.parse_args()
+    results, parts = arguments.results, arguments.parts
+
+    sections: list[tuple[str, list[str]]] = []
+    rows = list(read_rows(results / "criterion"))
+    sizes = read_sizes(results / "growth.jsonl")
+    resident_file = results / "jvm" / "resident.txt"
+    resident = int(resident_file.read_text()) if "jvm" in parts and resident_file.exists() else None
+    if "jvm" in parts:
+        measured = read_measured(results / "jvm")
+        titles = json.loads((results / "jvm" / "titles.json").read_text(encoding="utf-8"))
+        figures = Figures(measured, sizes if "growth" in parts else [], resident)
+        sections.append(("Aims", list(aims_table(aims(figures)))))
+        sections.append(("Beside others, through the JVM", list(jvm_tables(measured, titles))))
+    if "growth" in parts:
+        sections.append(("With the number of users and scopes", list(growth_table(sizes, resident))))
+    if "engine" in parts:
+        counts = [read_count(path) for path in by_age((results / "counts").glob("*.callgrind"))]
+        sections.append(("Inside the engine", list(engine_tables(rows, counts))))
+
+    print(machine())
+    for title, lines in sections:
+        print("", title, "", *lines, sep="\n")
+    if arguments.page:
+        (DOCS / PICTURE).write_text(page(plots(rows, sizes)), encoding="utf-8")
+        text = "\n\n".join(f"## {title}\n\n" + "\n".join(lines).rstrip() for title, lines in sections)
+        text = text.replace(
+            "## With the number of users and scopes\n",
+            f"## With the number of users and scopes\n\n![Cost, loading and memory over users and scopes]({PICTURE})\n",
+        )
+        path = DOCS / "performance.md"
+        path.write_text(
+            replaced(path.read_text(encoding="utf-8"), f"Measured on {machine()}.\n\n{text}\n"), encoding="utf-8"
+        )
+        print(f"\n{path} and {PICTURE} are written")
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1])))
+    main()

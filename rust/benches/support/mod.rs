@@ -2,4 +2,5 @@
 
 pub mod reload;
 pub mod requests;
+pub mod resident;
 pub mod world;

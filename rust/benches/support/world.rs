@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use fake_immuta::{FakeImmuta, FakeUser};
 use immuta_impersonation::clock::SystemClock;
@@ -36,10 +36,18 @@ impl From {
     }
 }
 
+/// The only group of the service accounts.
+pub const SERVICES: &str = "bi";
+
+/// The only group of everybody else.
+pub const PEOPLE: &str = "analysts";
+
 /// An engine and the files that it reads.
 pub struct World {
     /// The engine.
     pub engine: Engine,
+    /// How long its start took.
+    pub started_in: Duration,
     folder: TempDir,
 }
 
@@ -169,8 +177,11 @@ impl Plan {
         for (name, value) in &self.properties {
             set(name, value.clone());
         }
+        let began = Instant::now();
+        let engine = start(&properties).expect("the properties are right");
         World {
-            engine: start(&properties).expect("the properties are right"),
+            engine,
+            started_in: began.elapsed(),
             folder,
         }
     }
@@ -182,12 +193,12 @@ impl Plan {
                 let name = service(number);
                 let _ = writeln!(
                     json,
-                    r#"{{"name": "{name}", "permissions": ["{IMPERSONATE_USER}"], "groups": ["bi"]}},"#
+                    r#"{{"name": "{name}", "permissions": ["{IMPERSONATE_USER}"], "groups": ["{SERVICES}"]}},"#
                 );
             }
             for number in 0..self.users - services(self.users) {
                 let name = person(number);
-                let _ = writeln!(json, r#"{{"name": "{name}", "groups": ["analysts"]}},"#);
+                let _ = writeln!(json, r#"{{"name": "{name}", "groups": ["{PEOPLE}"]}},"#);
             }
             // The comma after the last.
             json.truncate(json.len() - 2);
@@ -223,7 +234,7 @@ impl Lookup for Everybody {
         let is_known = is_service || name.starts_with('p');
         Ok(is_known.then(|| User {
             may_impersonate: is_service,
-            groups: vec![if is_service { "bi" } else { "analysts" }.to_owned()],
+            groups: vec![if is_service { SERVICES } else { PEOPLE }.to_owned()],
             ..User::default()
         }))
     }

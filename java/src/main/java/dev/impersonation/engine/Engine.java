@@ -20,6 +20,9 @@ import static java.util.Objects.requireNonNull;
 public final class Engine
         implements AutoCloseable
 {
+    /** For requests of usual size, so that they leave no garbage. */
+    static final ThreadLocal<byte[]> BUFFER = ThreadLocal.withInitial(() -> new byte[256]);
+
     private final DecisionCatalogue catalogue;
     private final long handle;
     private volatile boolean closed;
@@ -51,8 +54,11 @@ public final class Engine
     {
         requireNonNull(request, "request is null");
         requireOpen();
-        byte[] encoded = request.encode();
-        return explained(catalogue.decision(Natives.check(handle, encoded)), encoded);
+        Decision decision = catalogue.decision(decide(request));
+        if (decision.allowed()) {
+            return decision;
+        }
+        return explained(decision, request.encode());
     }
 
     /**
@@ -165,6 +171,22 @@ public final class Engine
         requireNonNull(query, "query is null");
         requireOpen();
         Natives.recordQuery(handle, query.encode());
+    }
+
+    private int decide(Request request)
+    {
+        int size = request.size();
+        byte[] buffer = BUFFER.get();
+        if (size > buffer.length) {
+            return Natives.check(handle, request.encode());
+        }
+        try {
+            return Natives.checkFirst(handle, buffer, request.encodeTo(buffer));
+        }
+        finally {
+            // Threads live long. Nobody's names are to stay with them.
+            Arrays.fill(buffer, (byte) 0);
+        }
     }
 
     private Decision explained(Decision decision, byte[] request)

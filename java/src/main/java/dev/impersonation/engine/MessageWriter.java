@@ -20,7 +20,15 @@ final class MessageWriter
      */
     MessageWriter(int size)
     {
-        bytes = new byte[size];
+        this(new byte[size]);
+    }
+
+    /**
+     * @param bytes of which the message overwrites the first
+     */
+    MessageWriter(byte[] bytes)
+    {
+        this.bytes = requireNonNull(bytes, "bytes is null");
     }
 
     static long sizeOf(String value)
@@ -111,6 +119,14 @@ final class MessageWriter
             writeString(value.get());
         }
         return this;
+    }
+
+    /**
+     * The bytes of the message so far.
+     */
+    int size()
+    {
+        return position;
     }
 
     byte[] toBytes()

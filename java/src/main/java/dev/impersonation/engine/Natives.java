@@ -16,6 +16,11 @@ final class Natives
 
     static native int check(long handle, byte[] request);
 
+    /**
+     * As {@link #check}, of a request that is the beginning of a longer array.
+     */
+    static native int checkFirst(long handle, byte[] bytes, int length);
+
     static native byte[] bind(long handle, byte[] request);
 
     static native String explain(long handle, int code, byte[] request);

@@ -45,6 +45,25 @@ public record Request(
 
     byte[] encode()
     {
+        return write(new MessageWriter(size())).toBytes();
+    }
+
+    /**
+     * Encodes into the first bytes of an array.
+     *
+     * @param bytes at least {@link #size} of them
+     * @return how many are written
+     */
+    int encodeTo(byte[] bytes)
+    {
+        return write(new MessageWriter(bytes)).size();
+    }
+
+    /**
+     * How many bytes the encoded request has.
+     */
+    int size()
+    {
         long size = 2 + MessageWriter.sizeOf(impersonator) + MessageWriter.sizeOf(target) + MessageWriter.sizeOf(principal) + MessageWriter.sizeOf(queryId) + Integer.BYTES;
         for (String group : groups) {
             size += MessageWriter.sizeOf(group);
@@ -53,9 +72,12 @@ public record Request(
         if (size > MAX_SIZE) {
             throw new EngineException(EngineException.Code.REQUEST_TOO_LARGE, "The request has %s bytes, more than %s".formatted(size, MAX_SIZE));
         }
+        return (int) size;
+    }
 
-        MessageWriter writer = new MessageWriter((int) size)
-                .writeByte(path.code)
+    private MessageWriter write(MessageWriter writer)
+    {
+        writer.writeByte(path.code)
                 .writeByte(chained ? CHAINED_FLAG : 0)
                 .writeString(impersonator)
                 .writeString(target)
@@ -65,7 +87,7 @@ public record Request(
         for (String group : groups) {
             writer.writeString(group);
         }
-        return writer.toBytes();
+        return writer;
     }
 
     /**

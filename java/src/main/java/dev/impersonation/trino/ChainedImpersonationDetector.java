@@ -19,12 +19,12 @@ import static java.util.Objects.requireNonNull;
  */
 final class ChainedImpersonationDetector
 {
-    private final ThreadLocal<Allowed> lastAllowed = new ThreadLocal<>();
+    private final ThreadLocal<LastAllowed> lastAllowed = ThreadLocal.withInitial(LastAllowed::new);
 
     boolean isChained(Identity impersonator)
     {
-        Allowed allowed = lastAllowed.get();
-        return allowed != null && !allowed.settled() && allowed.is(impersonator);
+        LastAllowed last = lastAllowed.get();
+        return last.isOfThisRequest() && last.target.equals(impersonator.getUser()) && last.principal.equals(impersonator.getPrincipal());
     }
 
     /**
@@ -33,24 +33,25 @@ final class ChainedImpersonationDetector
      */
     Optional<Impersonation> impersonation(String sessionUser)
     {
-        return Optional.ofNullable(lastAllowed.get())
-                .map(Allowed::impersonation)
-                .filter(impersonation -> impersonation.target().equals(sessionUser));
+        LastAllowed last = lastAllowed.get();
+        if (!last.isKnown() || !last.target.equals(sessionUser)) {
+            return Optional.empty();
+        }
+        Instant decided = Instant.ofEpochSecond(last.decidedSecond, last.decidedNano);
+        return Optional.of(new Impersonation(NATIVE, last.reason, decided, last.impersonator, last.target, last.principal.map(Principal::getName)));
     }
 
     void allowed(Identity impersonator, String target, Reason reason)
     {
         // Nobody became somebody else, so what was remembered before still holds.
         if (!impersonator.getUser().equals(target)) {
-            Optional<String> principal = impersonator.getPrincipal().map(Principal::getName);
-            Impersonation impersonation = new Impersonation(NATIVE, reason, Instant.now(), impersonator.getUser(), target, principal);
-            lastAllowed.set(new Allowed(impersonation, impersonator.getPrincipal(), false));
+            lastAllowed.get().remember(impersonator, target, reason);
         }
     }
 
     void denied()
     {
-        lastAllowed.remove();
+        lastAllowed.get().forget();
     }
 
     /**
@@ -58,9 +59,9 @@ final class ChainedImpersonationDetector
      */
     void userSet(Optional<Principal> principal)
     {
-        Allowed allowed = lastAllowed.get();
-        if (allowed != null && (allowed.settled() || !allowed.principal().equals(principal))) {
-            lastAllowed.remove();
+        LastAllowed last = lastAllowed.get();
+        if (last.isKnown() && (last.settled || !last.principal.equals(principal))) {
+            last.forget();
         }
     }
 
@@ -69,26 +70,54 @@ final class ChainedImpersonationDetector
      */
     void requestEnded()
     {
-        Allowed allowed = lastAllowed.get();
-        if (allowed != null && !allowed.settled()) {
-            lastAllowed.set(new Allowed(allowed.impersonation(), allowed.principal(), true));
-        }
+        lastAllowed.get().settled = true;
     }
 
     /**
-     * @param settled whether the request has come to its query
+     * What one thread remembers. It is used again and again, so that a check leaves no garbage.
      */
-    private record Allowed(Impersonation impersonation, Optional<Principal> principal, boolean settled)
+    private static final class LastAllowed
     {
-        private Allowed
+        private String impersonator;
+        /** Null if nothing is remembered. */
+        private String target;
+        private Optional<Principal> principal = Optional.empty();
+        private Reason reason;
+        private long decidedSecond;
+        private int decidedNano;
+        /** Whether the request has come to its query. */
+        private boolean settled;
+
+        private boolean isKnown()
         {
-            requireNonNull(impersonation, "impersonation is null");
-            requireNonNull(principal, "principal is null");
+            return target != null;
         }
 
-        private boolean is(Identity identity)
+        private boolean isOfThisRequest()
         {
-            return impersonation.target().equals(identity.getUser()) && principal.equals(identity.getPrincipal());
+            return isKnown() && !settled;
+        }
+
+        private void remember(Identity impersonator, String target, Reason reason)
+        {
+            requireNonNull(target, "target is null");
+            requireNonNull(reason, "reason is null");
+            this.impersonator = impersonator.getUser();
+            this.target = target;
+            this.principal = impersonator.getPrincipal();
+            this.reason = reason;
+            Instant now = Instant.now();
+            decidedSecond = now.getEpochSecond();
+            decidedNano = now.getNano();
+            settled = false;
+        }
+
+        private void forget()
+        {
+            impersonator = null;
+            target = null;
+            principal = Optional.empty();
+            reason = null;
         }
     }
 }

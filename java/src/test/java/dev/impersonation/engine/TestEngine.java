@@ -82,6 +82,33 @@ final class TestEngine
     }
 
     @Test
+    void testNoNamesStayWithTheThread()
+            throws IOException
+    {
+        try (Engine engine = Engine.open(new TestingConfiguration(directory).properties())) {
+            assertThat(engine.check(SVC_AS_BOB).allowed()).isTrue();
+            assertThat(Engine.BUFFER.get()).containsOnly(0);
+            assertThat(engine.check(new Request(NATIVE, false, "bob", "svc", Optional.empty(), Set.of("g"))).allowed()).isFalse();
+            assertThat(Engine.BUFFER.get()).containsOnly(0);
+        }
+    }
+
+    @Test
+    void testRequestsOfEverySizeAroundTheBuffers()
+            throws IOException
+    {
+        int most = Engine.BUFFER.get().length;
+        try (Engine engine = Engine.open(new TestingConfiguration(directory).properties())) {
+            for (int length = most - 40; length < most + 40; length++) {
+                Request large = new Request(NATIVE, false, "svc", "bob", Optional.of("p".repeat(length)), Set.of());
+                assertThat(engine.check(large).reason().name()).isEqualTo("permission");
+                // Of the longer one before nothing is left.
+                assertThat(engine.check(SVC_AS_BOB).reason().name()).isEqualTo("permission");
+            }
+        }
+    }
+
+    @Test
     void testAllowedAndReasonAgree()
             throws IOException
     {

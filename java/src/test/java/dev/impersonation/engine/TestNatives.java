@@ -84,6 +84,7 @@ final class TestNatives
     {
         Natives.close(handle);
         assertFails(() -> Natives.check(handle, REQUEST), CLOSED);
+        assertFails(() -> Natives.checkFirst(handle, REQUEST, REQUEST.length), CLOSED);
         assertFails(() -> Natives.bind(handle, REQUEST), CLOSED);
         Natives.close(handle);
     }
@@ -124,6 +125,30 @@ final class TestNatives
     void testTrailingByte()
     {
         assertFails(() -> Natives.check(handle, Arrays.copyOf(REQUEST, REQUEST.length + 1)), INVALID_REQUEST);
+    }
+
+    @Test
+    void testRequestAtTheBeginningOfALongerArray()
+    {
+        byte[] longer = Arrays.copyOf(REQUEST, 1000);
+        Arrays.fill(longer, REQUEST.length, longer.length, (byte) 'x');
+        assertThat(Natives.checkFirst(handle, longer, REQUEST.length)).isEqualTo(1);
+        assertThat(Natives.checkFirst(handle, REQUEST, REQUEST.length)).isEqualTo(1);
+        assertFails(() -> Natives.checkFirst(handle, longer, REQUEST.length - 1), INVALID_REQUEST);
+        assertFails(() -> Natives.checkFirst(handle, longer, REQUEST.length + 1), INVALID_REQUEST);
+        assertFails(() -> Natives.checkFirst(handle, longer, 0), INVALID_REQUEST);
+    }
+
+    @Test
+    void testMoreBytesThanTheArrayHas()
+    {
+        assertFails(() -> Natives.checkFirst(handle, REQUEST, REQUEST.length + 1), INTERNAL);
+        assertFails(() -> Natives.checkFirst(handle, new byte[0], 1), INTERNAL);
+        assertFails(() -> Natives.checkFirst(handle, REQUEST, -1), REQUEST_TOO_LARGE);
+        assertFails(() -> Natives.checkFirst(handle, REQUEST, Integer.MIN_VALUE), REQUEST_TOO_LARGE);
+        assertFails(() -> Natives.checkFirst(handle, REQUEST, Integer.MAX_VALUE), REQUEST_TOO_LARGE);
+        assertFails(() -> Natives.checkFirst(handle, null, 0), INVALID_REQUEST);
+        assertThat(Natives.checkFirst(handle, REQUEST, REQUEST.length)).isEqualTo(1);
     }
 
     @Test
