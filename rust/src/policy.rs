@@ -246,7 +246,6 @@ mod tests {
             ("{\"users\": [\n\n[\"a\"]\n]}", 3, "expected an object"),
             ("{\"users\": [\n\"a\"\n]}", 2, "expected an object"),
             ("", 1, "EOF"),
-            ("\u{feff}{}", 1, "expected an object"),
             (
                 "{\"scopes\": [\n{\"new_user\": \"(\"}]}",
                 2,
