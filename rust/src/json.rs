@@ -296,6 +296,7 @@ mod tests {
         ] {
             let problem = refused(json.as_bytes()).problem;
             assert!(problem.len() < 1100, "{}", problem.len());
+            assert!(!problem.contains("nn") || problem.contains("over 256 bytes"));
             assert_eq!(escape_controls(&problem), problem, "{problem:?}");
         }
         let rule = br#"{"rules": [{"pattern": "(a)", "case": "ti\ntle\u001b"}]}"#;

@@ -139,7 +139,8 @@ fn user_name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Er
             Ok(text.to_owned())
         } else {
             Err(format!(
-                "the user name {text:?} is empty, over {} bytes, or has control characters",
+                "the user name {:?} is empty, over {} bytes, or has control characters",
+                name::cut_short(text).unwrap_or(text),
                 name::MAX_BYTES
             ))
         }

@@ -92,7 +92,7 @@ fn decision(texts: &[&[u8]]) {
     if let Some(mapped) = mapped {
         assert_eq!(line["mappedImpersonator"], mapped);
     }
-    let members = 9 + usize::from(texts.len() > 3) + usize::from(texts.len() > 4);
+    let members = 10 + usize::from(texts.len() > 3) + usize::from(texts.len() > 4);
     assert_eq!(line.as_object().map(|line| line.len()), Some(members));
 }
 

@@ -67,13 +67,11 @@ final class PackedReader
         return new Asker(user, strings());
     }
 
-    record Order(Asker caller, boolean everybody, Optional<String> whom) {}
-
-    Order flush()
+    Asker flush()
     {
         Asker caller = caller();
-        boolean everybody = oneOf(0, 1) == 0;
-        return new Order(caller, everybody, everybody ? Optional.empty() : string());
+        optionalString();
+        return caller;
     }
 
     Boolean viewer()

@@ -1,14 +1,9 @@
 package dev.impersonation.engine;
 
-import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
-import java.util.stream.Stream;
 
 /**
  * Packed messages of the corpus of the fuzz target {@code messages}, changed at random.
@@ -23,13 +18,7 @@ final class RandomMessages
     RandomMessages(long seed)
     {
         random = new Random(seed);
-        Path folder = Path.of(System.getProperty("immuta.impersonation.test-golden"), "../../fuzz/corpus/messages");
-        try (Stream<Path> files = Files.list(folder)) {
-            corpus = files.sorted().map(RandomMessages::bytes).toList();
-        }
-        catch (IOException e) {
-            throw new UncheckedIOException(e);
-        }
+        corpus = FuzzCorpus.read("messages");
     }
 
     List<byte[]> corpus()
@@ -96,15 +85,5 @@ final class RandomMessages
                 .put(middle)
                 .put(message, end, message.length - end)
                 .array();
-    }
-
-    private static byte[] bytes(Path file)
-    {
-        try {
-            return Files.readAllBytes(file);
-        }
-        catch (IOException e) {
-            throw new UncheckedIOException(e);
-        }
     }
 }

@@ -48,6 +48,10 @@ final class TestMalformedMessages
     private TestingConfiguration configuration;
     private long handle;
 
+    private int answered;
+    private int allowed;
+    private int malformed;
+
     @BeforeEach
     void open()
             throws IOException
@@ -76,7 +80,7 @@ final class TestMalformedMessages
         // Neither refusing everything nor taking everything would be a feat.
         assertThat(answered).isGreaterThan(MESSAGES / 10);
         assertThat(allowed).isGreaterThan(MESSAGES / 100);
-        assertThat(malformed).isGreaterThan(MESSAGES);
+        assertThat(malformed).isGreaterThan(MESSAGES / 2);
         Natives.close(handle);
         assertEachDecisionIsRecorded();
     }
@@ -98,10 +102,6 @@ final class TestMalformedMessages
         }
     }
 
-    private int answered;
-    private int allowed;
-    private int malformed;
-
     private void compare(byte[] bytes)
     {
         Optional<Question> question = PackedReader.read(bytes, PackedReader::question);
@@ -121,7 +121,7 @@ final class TestMalformedMessages
             malformed++;
         }
         compare(bytes, PackedReader.read(bytes, PackedReader::caller).map(TestMalformedMessages::isAdmin), () -> Natives.isAdmin(handle, bytes));
-        compare(bytes, PackedReader.read(bytes, PackedReader::flush).map(order -> isAdmin(order.caller())), () -> Natives.flush(handle, bytes));
+        compare(bytes, PackedReader.read(bytes, PackedReader::flush).map(TestMalformedMessages::isAdmin), () -> Natives.flush(handle, bytes));
         compare(bytes, PackedReader.read(bytes, PackedReader::viewer), () -> Natives.decisions(handle, bytes).length >= Integer.BYTES);
         compare(bytes, PackedReader.read(bytes, PackedReader::endedQuery), () -> {
             Natives.recordQuery(handle, bytes);
