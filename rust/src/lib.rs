@@ -38,6 +38,9 @@ pub mod data_size;
 pub mod duration;
 pub mod engine;
 pub mod expression;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod history;
 #[allow(unsafe_code)]
 mod jni;

@@ -13,14 +13,14 @@ use crate::reason::Reason;
 const SCHEMA_VERSION: u32 = 1;
 
 /// What is on its way to the file.
-pub(super) enum Record {
+pub(crate) enum Record {
     Decision(Decision),
     Query(Box<Query>),
     Flush(Box<Flush>),
 }
 
 impl Record {
-    pub(super) fn time(&self) -> Timestamp {
+    pub(crate) fn time(&self) -> Timestamp {
         match self {
             Record::Decision(decision) => decision.time,
             Record::Query(query) => query.time,
@@ -28,7 +28,7 @@ impl Record {
         }
     }
 
-    pub(super) fn line(&self) -> Line<'_> {
+    pub(crate) fn line(&self) -> Line<'_> {
         match self {
             Record::Decision(decision) => decision.line(),
             Record::Query(query) => query.line(),
@@ -38,7 +38,7 @@ impl Record {
 }
 
 /// Somebody wanted what is remembered to be forgotten.
-pub(super) struct Flush {
+pub(crate) struct Flush {
     time: Timestamp,
     allowed: bool,
     user: String,
@@ -48,7 +48,7 @@ pub(super) struct Flush {
 }
 
 impl Flush {
-    pub(super) fn new(
+    pub(crate) fn new(
         time: Timestamp,
         caller: &Caller<'_>,
         user: Option<&str>,
@@ -81,7 +81,7 @@ impl Flush {
     }
 }
 
-pub(super) struct Decision {
+pub(crate) struct Decision {
     time: Timestamp,
     reason: Reason,
     impersonator: String,
@@ -93,7 +93,7 @@ pub(super) struct Decision {
 }
 
 impl Decision {
-    pub(super) fn new(
+    pub(crate) fn new(
         time: Timestamp,
         request: &Request<'_>,
         names_in_source: NamesInSource,
@@ -132,10 +132,10 @@ impl Decision {
     }
 }
 
-pub(super) struct Query {
-    pub(super) time: Timestamp,
-    pub(super) names_in_source: NamesInSource,
-    pub(super) query: EndedQuery,
+pub(crate) struct Query {
+    pub(crate) time: Timestamp,
+    pub(crate) names_in_source: NamesInSource,
+    pub(crate) query: EndedQuery,
 }
 
 impl Query {
@@ -183,7 +183,7 @@ impl Query {
     rename_all = "lowercase",
     rename_all_fields = "camelCase"
 )]
-pub(super) enum Line<'a> {
+pub(crate) enum Line<'a> {
     Start {
         schema_version: u32,
         time: String,
@@ -224,7 +224,7 @@ pub(super) enum Line<'a> {
 /// Immuta's own record calls the two users `userId` and `impersonationUser`, so both are there.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct QueryLine<'a> {
+pub(crate) struct QueryLine<'a> {
     schema_version: u32,
     time: String,
     query_id: &'a str,
@@ -262,7 +262,7 @@ pub(super) struct QueryLine<'a> {
 }
 
 impl Line<'_> {
-    pub(super) fn start(time: Timestamp) -> Self {
+    pub(crate) fn start(time: Timestamp) -> Self {
         Line::Start {
             schema_version: SCHEMA_VERSION,
             time: time_text(time),
@@ -271,7 +271,7 @@ impl Line<'_> {
     }
 
     /// The line as it is written, without its end.
-    pub(super) fn json(&self) -> serde_json::Result<String> {
+    pub(crate) fn json(&self) -> serde_json::Result<String> {
         Ok(escape_controls(&serde_json::to_string(self)?))
     }
 }

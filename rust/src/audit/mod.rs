@@ -18,7 +18,7 @@ use crate::log::Log;
 use crate::metrics::Metric;
 use crate::reason::Reason;
 
-mod line;
+pub(crate) mod line;
 mod query;
 mod rotation;
 mod settings;

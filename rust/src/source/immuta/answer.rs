@@ -14,7 +14,7 @@ const LONGEST_EXCERPT: usize = 200;
 /// What stands before a token in a header.
 pub(super) const BEARER: &str = "Bearer ";
 /// The longest bearer token, in bytes. Servers refuse longer headers.
-const LONGEST_TOKEN: usize = 16 * 1024;
+pub(crate) const LONGEST_TOKEN: usize = 16 * 1024;
 
 /// The user's field that names them.
 #[derive(Deserialize)]
@@ -62,14 +62,14 @@ struct ErrorFields<'a> {
 
 /// A user as Immuta knows them.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Found {
-    pub(super) userid: String,
-    pub(super) iamid: String,
-    pub(super) user: User,
+pub(crate) struct Found {
+    pub(crate) userid: String,
+    pub(crate) iamid: String,
+    pub(crate) user: User,
 }
 
 impl Found {
-    pub(super) fn parse(json: &str) -> Result<Self, String> {
+    pub(crate) fn parse(json: &str) -> Result<Self, String> {
         let fields: UserFields = object(json)?;
         let permissions: Vec<String> =
             field("permissions", "an array of strings", fields.permissions)?;
@@ -87,14 +87,14 @@ impl Found {
 
 /// A page of users.
 #[derive(Debug)]
-pub(super) struct Page<'a> {
+pub(crate) struct Page<'a> {
     hits: Vec<&'a RawValue>,
     /// How many users match on all pages together.
-    pub(super) count: u64,
+    pub(crate) count: u64,
 }
 
 impl<'a> Page<'a> {
-    pub(super) fn parse(json: &'a str) -> Result<Self, String> {
+    pub(crate) fn parse(json: &'a str) -> Result<Self, String> {
         let fields: PageFields = object(json)?;
         let hits = fields.hits.ok_or("\"hits\" is missing or null")?;
         Ok(Page {
@@ -104,12 +104,12 @@ impl<'a> Page<'a> {
     }
 
     /// How many users are on this page.
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.hits.len()
     }
 
     /// The users of this page whose name is the one asked for.
-    pub(super) fn named(&self, is_name: impl Fn(&str) -> bool) -> Result<Vec<Found>, String> {
+    pub(crate) fn named(&self, is_name: impl Fn(&str) -> bool) -> Result<Vec<Found>, String> {
         let mut found = Vec::new();
         for hit in &self.hits {
             let fields: NameField = object(hit.get())?;
@@ -123,7 +123,7 @@ impl<'a> Page<'a> {
 }
 
 /// Reads the answer to an exchange of the API key: the value of a header with the bearer token.
-pub(super) fn bearer(json: &str) -> Result<HeaderValue, String> {
+pub(crate) fn bearer(json: &str) -> Result<HeaderValue, String> {
     let fields: TokenFields = object(json)?;
     if let Some(authenticated) = fields.authenticated
         && authenticated.get() != "true"
@@ -146,14 +146,14 @@ pub(super) fn bearer(json: &str) -> Result<HeaderValue, String> {
 
 /// An error in the form that the API gives its errors.
 #[derive(Debug)]
-pub(super) struct ApiError {
-    pub(super) status: u16,
+pub(crate) struct ApiError {
+    pub(crate) status: u16,
     /// The API's own words, not safe to show as they are.
-    pub(super) message: Option<String>,
+    pub(crate) message: Option<String>,
 }
 
 impl ApiError {
-    pub(super) fn parse(json: &str) -> Option<Self> {
+    pub(crate) fn parse(json: &str) -> Option<Self> {
         let fields: ErrorFields = object(json).ok()?;
         Some(ApiError {
             status: field("statusCode", "a number", fields.status_code).ok()?,
@@ -164,7 +164,7 @@ impl ApiError {
 
 /// A text of unknown origin, safe to show: short, and without control characters or other invisible
 /// ones.
-pub(super) fn excerpt(text: &str) -> String {
+pub(crate) fn excerpt(text: &str) -> String {
     let mut shown = String::new();
     for (index, character) in text.chars().enumerate() {
         match character {

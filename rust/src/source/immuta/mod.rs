@@ -12,7 +12,7 @@
 //! (`/bim/group/{id}/user`) whose paging is nowhere described: one lookup would take a request per
 //! group, and might still miss some.
 
-mod answer;
+pub(crate) mod answer;
 mod endpoint;
 mod http;
 mod key;

@@ -17,6 +17,7 @@ import java.util.stream.IntStream;
 
 import static dev.impersonation.engine.PatternJudge.printable;
 import static dev.impersonation.engine.Request.Path.NATIVE;
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
 /**
@@ -56,6 +57,21 @@ final class TestAdminPatternsMeanTheSameInJava
         assertThat(judge.differences()).isEmpty();
         assertThat(surprises).isEmpty();
         assertThat(judge.tried()).isGreaterThanOrEqualTo(300);
+    }
+
+    /**
+     * What libFuzzer found worth keeping, too.
+     */
+    @Test
+    void testPatternsOfTheFuzzTarget()
+    {
+        PatternJudge judge = new PatternJudge();
+        for (byte[] input : FuzzCorpus.read("pattern")) {
+            List<String> lines = List.of(new String(input, UTF_8).split("\n", -1));
+            judge.compare(lines.get(0), lines);
+        }
+        assertThat(judge.differences()).isEmpty();
+        assertThat(judge.accepted()).isGreaterThan(judge.tried() / 3);
     }
 
     @Test

@@ -1,0 +1,183 @@
+//! Audit lines: one line each, valid JSON, harmless to a terminal, and no name forges another field.
+//!
+//! The input is a list of texts, which take the places of names and of what a query says of itself.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::{fields, is_harmless};
+use crate::audit::line::{Decision, Flush, Line, Query, Record};
+use crate::audit::{Amount, EndedQuery, NamesInSource, escape_controls};
+use crate::engine::{Caller, Path, Request};
+use crate::name::Name;
+use crate::reason::Reason;
+
+pub(super) fn check(bytes: &[u8]) {
+    let texts: Vec<&[u8]> = fields(bytes).collect();
+    decision(&texts);
+    query(&texts);
+    flush(&texts);
+    let json = Value::from(String::from_utf8_lossy(bytes)).to_string();
+    let escaped = escape_controls(&json);
+    assert!(is_harmless(&escaped));
+    assert_eq!(
+        serde_json::from_str::<Value>(&escaped).ok(),
+        serde_json::from_str(&json).ok()
+    );
+}
+
+/// The text at this place, which is missing where the input has fewer.
+fn text<'a>(texts: &[&'a [u8]], place: usize) -> Option<&'a [u8]> {
+    texts.get(place).copied()
+}
+
+fn lossy(texts: &[&[u8]], place: usize) -> String {
+    String::from_utf8_lossy(text(texts, place).unwrap_or_default()).into_owned()
+}
+
+fn read(line: &Line<'_>) -> Value {
+    let line = line.json().expect("a line is JSON");
+    assert!(is_harmless(&line), "{line:?}");
+    let value: Value = serde_json::from_str(&line).expect("a line is JSON");
+    assert_eq!(value["schemaVersion"], 1);
+    value
+}
+
+/// A name stands there as it was, or its beginning and an ellipsis.
+fn is_name(value: &Value, name: &str) {
+    let shown = value.as_str().expect("a name is a text");
+    match shown.strip_suffix('…') {
+        Some(start) if name.len() > 256 => {
+            assert!(name.starts_with(start) && (253..=256).contains(&start.len()));
+        }
+        _ => assert_eq!(shown, name),
+    }
+}
+
+fn decision(texts: &[&[u8]]) {
+    let request = Request {
+        impersonator: Name::from_bytes(text(texts, 0).unwrap_or_default()),
+        target: Name::from_bytes(text(texts, 1).unwrap_or_default()),
+        principal: text(texts, 2).map(Name::from_bytes),
+        query_id: text(texts, 3).map(String::from_utf8_lossy),
+        ..Request::new("", "")
+    };
+    let mapped = text(texts, 4).map(|name| String::from_utf8_lossy(name).into_owned());
+    let names = NamesInSource {
+        impersonator: mapped.clone(),
+        target: None,
+    };
+    let record = Record::Decision(Decision::new(
+        Timestamp::UNIX_EPOCH,
+        &request,
+        names,
+        Reason::NoPermission,
+    ));
+    let line = read(&record.line());
+    assert_eq!(line["type"], "decision");
+    assert_eq!(line["decision"], "deny");
+    assert_eq!(line["reason"], "no-permission");
+    assert_eq!(line["path"], "native");
+    is_name(&line["impersonator"], request.impersonator.as_str());
+    is_name(&line["target"], request.target.as_str());
+    match &request.principal {
+        Some(principal) => is_name(&line["principal"], principal.as_str()),
+        None => assert_eq!(line["principal"], Value::Null),
+    }
+    if let Some(id) = &request.query_id {
+        is_name(&line["queryId"], id);
+    }
+    if let Some(mapped) = mapped {
+        assert_eq!(line["mappedImpersonator"], mapped);
+    }
+    let members = 10 + usize::from(texts.len() > 3) + usize::from(texts.len() > 4);
+    assert_eq!(line.as_object().map(|line| line.len()), Some(members));
+}
+
+fn query(texts: &[&[u8]]) {
+    let rest: Vec<String> = (0..texts.len()).map(|place| lossy(texts, place)).collect();
+    let query = EndedQuery {
+        path: Path::Property,
+        reason: Reason::Permission,
+        decided: Timestamp::UNIX_EPOCH,
+        impersonator: lossy(texts, 0),
+        target: lossy(texts, 1),
+        principal: rest.get(2).cloned(),
+        query_id: lossy(texts, 3),
+        state: lossy(texts, 4),
+        error: rest.get(5).cloned(),
+        start: Timestamp::UNIX_EPOCH,
+        elapsed: Duration::from_millis(7),
+        source: rest.get(6).cloned(),
+        client_address: rest.get(7).cloned(),
+        client_tags: rest.clone(),
+        catalogs: rest.clone(),
+        tables: rest.clone(),
+        input: Amount::default(),
+        output: Amount::default(),
+        written: Amount::default(),
+        text: rest.get(8).cloned(),
+    };
+    let record = Record::Query(Box::new(Query {
+        time: Timestamp::UNIX_EPOCH,
+        names_in_source: NamesInSource::default(),
+        query: query.clone(),
+    }));
+    let line = read(&record.line());
+    for (key, expected) in [
+        ("type", "query"),
+        ("reason", "permission"),
+        ("path", "property"),
+        ("impersonator", &query.impersonator),
+        ("impersonationUser", &query.impersonator),
+        ("target", &query.target),
+        ("userId", &query.target),
+        ("queryId", &query.query_id),
+        ("state", &query.state),
+    ] {
+        assert_eq!(line[key], expected, "{key}");
+    }
+    for (key, expected) in [
+        ("principal", query.principal),
+        ("errorCode", query.error.clone()),
+        ("source", query.source),
+        ("clientAddress", query.client_address),
+        ("queryText", query.text),
+    ] {
+        assert_eq!(
+            line.get(key).and_then(Value::as_str),
+            expected.as_deref(),
+            "{key}"
+        );
+    }
+    for key in ["clientTags", "catalogs", "tables"] {
+        assert_eq!(line[key], Value::from(rest.clone()), "{key}");
+    }
+    assert_eq!(line["success"], query.error.is_none());
+}
+
+fn flush(texts: &[&[u8]]) {
+    let caller = Caller {
+        user: Name::from_bytes(text(texts, 0).unwrap_or_default()),
+        groups: Vec::new(),
+        principal: text(texts, 1).map(Name::from_bytes),
+        query_id: text(texts, 2).map(String::from_utf8_lossy),
+    };
+    let flushed = text(texts, 3).map(String::from_utf8_lossy);
+    let record = Record::Flush(Box::new(Flush::new(
+        Timestamp::UNIX_EPOCH,
+        &caller,
+        flushed.as_deref(),
+        false,
+    )));
+    let line = read(&record.line());
+    assert_eq!(line["type"], "flush");
+    assert_eq!(line["decision"], "deny");
+    is_name(&line["user"], caller.user.as_str());
+    match &flushed {
+        Some(flushed) => is_name(&line["flushed"], flushed),
+        None => assert_eq!(line["flushed"], Value::Null),
+    }
+}
