@@ -81,9 +81,17 @@ impl Folding {
     pub fn fold<'a>(self, name: &'a str) -> Cow<'a, str> {
         match self {
             Folding::Exact => Cow::Borrowed(name),
+            Folding::CaseInsensitive if is_folded_ascii(name) => Cow::Borrowed(name),
             Folding::CaseInsensitive => Cow::Owned(name.chars().map(fold_char).collect()),
         }
     }
+}
+
+/// Most names are, and then need no copy.
+fn is_folded_ascii(name: &str) -> bool {
+    name.bytes().fold(true, |all, byte| {
+        all & byte.is_ascii() & !byte.is_ascii_uppercase()
+    })
 }
 
 fn fold_char(character: char) -> char {
