@@ -3,7 +3,7 @@
 use immuta_impersonation::name::Folding;
 use immuta_impersonation::scope::{Scope, Scopes, Subject};
 use proptest::prelude::*;
-use proptest::sample::{Index, select};
+use proptest::sample::select;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Map, Value, json};
 

@@ -1,4 +1,5 @@
 //! What the benches decide on: engines that know so many users, and requests drawn from a seed.
 
 pub mod requests;
+pub mod scopes;
 pub mod world;

@@ -1,7 +1,9 @@
-//! What a text must be, begin with or end with to match a pattern, as far as the pattern's syntax tree tells.
+//! What a text must be, begin with, end with or contain to match a pattern, as far as the pattern's syntax tree tells.
 //!
 //! It serves to leave out patterns that cannot match. A text that matches always has one of the literals;
 //! a text that has one may still not match.
+
+use std::cmp::Reverse;
 
 use regex_syntax::hir::literal::{ExtractKind, Extractor, Seq};
 use regex_syntax::hir::{Class, ClassUnicode, ClassUnicodeRange, Dot, Hir, HirKind, Repetition};
@@ -15,13 +17,24 @@ const LARGEST_CLASS: usize = 10;
 /// How many literals even a short pattern may have.
 const FEW: usize = 16;
 
+/// How many parts of a pattern one after the other are looked at for what a match contains.
+const NEIGHBOURS: usize = 8;
+
 /// Something that the folded form of a text has if it matches.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Literal {
     /// The text is this.
     Whole(Box<[u8]>),
-    /// The text has this at its start or at its end, whichever was asked for.
+    /// The text has this at its start, at its end or anywhere, whichever was asked for.
     Part(Box<[u8]>),
+}
+
+impl Literal {
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Literal::Whole(bytes) | Literal::Part(bytes) => bytes,
+        }
+    }
 }
 
 /// The literals of a pattern. Each set is in order, without repetitions; there is none where a match may
@@ -32,6 +45,8 @@ pub struct Literals {
     pub start: Option<Vec<Literal>>,
     /// One of these is at the end.
     pub end: Option<Vec<Literal>>,
+    /// One of these is somewhere.
+    pub within: Option<Vec<Literal>>,
 }
 
 /// The form of a text in which its literals are found. It is folded wherever the text comes from, since a
@@ -44,17 +59,54 @@ pub fn literals(pattern: &str) -> Literals {
         return Literals::default();
     };
     let tree = folded(&tree);
+    // As many as an alternation of names has; not as many as all the turns of a repetition could have.
+    let most = FEW + pattern.len() / 4;
+    Literals {
+        start: literals_of(&extractor(ExtractKind::Prefix, most).extract(&tree)),
+        end: literals_of(&extractor(ExtractKind::Suffix, most).extract(&tree)),
+        within: within(&tree, most),
+    }
+}
+
+fn extractor(kind: ExtractKind, most: usize) -> Extractor {
     let mut extractor = Extractor::new();
     extractor
+        .kind(kind)
         .limit_class(LARGEST_CLASS)
         .limit_literal_len(LONGEST)
-        // As many as an alternation of names has; not as many as all the turns of a repetition could have.
-        .limit_total(FEW + pattern.len() / 4);
-    let mut at = |kind| literals_of(&extractor.kind(kind).extract(&tree));
-    Literals {
-        start: at(ExtractKind::Prefix),
-        end: at(ExtractKind::Suffix),
-    }
+        .limit_total(most);
+    extractor
+}
+
+/// What a match has somewhere: what any part of the pattern begins with.
+fn within(tree: &Hir, most: usize) -> Option<Vec<Literal>> {
+    let extractor = extractor(ExtractKind::Prefix, most);
+    let start = |tree: &Hir| -> Option<Vec<Literal>> {
+        let literals = extractor.extract(tree);
+        let parts = literals
+            .literals()?
+            .iter()
+            .map(|literal| literal.as_bytes());
+        let parts: Vec<Literal> = parts.map(|bytes| Literal::Part(bytes.into())).collect();
+        (!parts.contains(&Literal::Part([].into()))).then_some(parts)
+    };
+    let mut found = match tree.kind() {
+        HirKind::Concat(parts) => (0..parts.len())
+            .map(|first| parts[first..].iter().take(NEIGHBOURS).cloned().collect())
+            .filter_map(|neighbours| start(&Hir::concat(neighbours)))
+            .max_by_key(|literals| {
+                let shortest = literals.iter().map(|literal| literal.bytes().len()).min();
+                (shortest, Reverse(literals.len()))
+            })?,
+        HirKind::Alternation(alternatives) => {
+            let each = alternatives.iter().map(|tree| within(tree, most));
+            each.collect::<Option<Vec<_>>>()?.concat()
+        }
+        _ => start(tree)?,
+    };
+    found.sort_unstable();
+    found.dedup();
+    (found.len() <= most).then_some(found)
 }
 
 fn literals_of(sequence: &Seq) -> Option<Vec<Literal>> {
@@ -203,6 +255,30 @@ mod tests {
     }
 
     #[test]
+    fn a_match_contains_one_of_the_literals() {
+        for (source, within) in [
+            ("alice", &["alice~"][..]),
+            (".*_prod_.*", &["_prod_~"]),
+            ("[a-z]+_team7_.*", &["_team7_~"]),
+            ("a.*bcd.*ef", &["bcd~"]),
+            (".*(?i)-EU-[a-z]+", &["-eu-~"]),
+            (".*-(eu|us)-.*", &["-eu-~", "-us-~"]),
+            (".*-a-.*|.*-b-.*", &["-a-~", "-b-~"]),
+            ("(?:.*-a-.*)", &["-a-~"]),
+            (".*-a-.*|.*", &["anything"]),
+            (".*(?:-a-)?.*", &["anything"]),
+            (".*(?:-a-)+.*", &["-a-~"]),
+            ("[a-z]+[0-9]*", &["anything"]),
+            (".*\u{212a}.*", &["k~"]),
+        ] {
+            for folding in [Folding::Exact, Folding::CaseInsensitive] {
+                let literals = Pattern::new(source, folding).unwrap().literals();
+                assert_eq!(shown(literals.within), within, "{source}, {folding:?}");
+            }
+        }
+    }
+
+    #[test]
     fn a_long_name_is_one_literal_also_where_case_does_not_count() {
         let name = "svc_kilimanjaro_billing_reader@corp.example".repeat(5);
         let source = format!("(?i){}", regex::escape(&name));
@@ -229,8 +305,10 @@ mod tests {
             "(?:[ab]{9}){9}",
         ] {
             let literals = Pattern::new(source, Folding::Exact).unwrap().literals();
-            let count = literals.start.map_or(0, |literals| literals.len());
-            assert!(count <= 32, "{source}: {count}");
+            for literals in [literals.start, literals.end, literals.within] {
+                let count = literals.map_or(0, |literals| literals.len());
+                assert!(count <= 32, "{source}: {count}");
+            }
         }
     }
 }

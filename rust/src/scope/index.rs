@@ -41,7 +41,7 @@ struct Split {
     aspect: Aspect,
     whole: ByLiteral,
     part: ByLiteral,
-    /// The lengths of the literals in `part`, in bytes.
+    /// The lengths of the literals in `part`, in bytes, ascending.
     lengths: Box<[usize]>,
     /// The scopes that do not care.
     others: Node,
@@ -49,11 +49,11 @@ struct Split {
 
 type ByLiteral = HashMap<Box<[u8]>, Node, RandomState>;
 
-/// A text of the subject and one of its ends.
+/// A text of the subject and where in it a literal is looked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Aspect {
     part: Part,
-    end: End,
+    place: Place,
 }
 
 /// What a pattern of a scope is about.
@@ -66,24 +66,29 @@ enum Part {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum End {
+enum Place {
     Start,
-    Finish,
+    End,
+    Within,
 }
 
-const ASPECTS: [Aspect; 8] = {
-    const fn aspect(part: Part, end: End) -> Aspect {
-        Aspect { part, end }
+const ASPECTS: [Aspect; 12] = {
+    const fn aspect(part: Part, place: Place) -> Aspect {
+        Aspect { part, place }
     }
     [
-        aspect(Part::Impersonator, End::Start),
-        aspect(Part::Target, End::Start),
-        aspect(Part::ImpersonatorGroup, End::Start),
-        aspect(Part::TargetGroup, End::Start),
-        aspect(Part::Impersonator, End::Finish),
-        aspect(Part::Target, End::Finish),
-        aspect(Part::ImpersonatorGroup, End::Finish),
-        aspect(Part::TargetGroup, End::Finish),
+        aspect(Part::Impersonator, Place::Start),
+        aspect(Part::Target, Place::Start),
+        aspect(Part::ImpersonatorGroup, Place::Start),
+        aspect(Part::TargetGroup, Place::Start),
+        aspect(Part::Impersonator, Place::End),
+        aspect(Part::Target, Place::End),
+        aspect(Part::ImpersonatorGroup, Place::End),
+        aspect(Part::TargetGroup, Place::End),
+        aspect(Part::Impersonator, Place::Within),
+        aspect(Part::Target, Place::Within),
+        aspect(Part::ImpersonatorGroup, Place::Within),
+        aspect(Part::TargetGroup, Place::Within),
     ]
 };
 
@@ -126,9 +131,7 @@ impl Node {
             Node::Split(split) => {
                 split.others.find(texts, lists);
                 texts.each(split.aspect.part, |text| {
-                    for node in split.nodes(text.as_bytes()) {
-                        node.find(texts, lists);
-                    }
+                    split.each(text.as_bytes(), |node| node.find(texts, lists));
                 });
             }
         }
@@ -137,15 +140,23 @@ impl Node {
 
 impl Split {
     /// What lies below the literals that this text has.
-    fn nodes<'i>(&'i self, text: &[u8]) -> impl Iterator<Item = &'i Node> {
-        let fitting = self.lengths.iter().filter(|length| **length <= text.len());
-        let parts = fitting.filter_map(move |length| {
-            self.part.get(match self.aspect.end {
-                End::Start => &text[..*length],
-                End::Finish => &text[text.len() - length..],
-            })
-        });
-        self.whole.get(text).into_iter().chain(parts)
+    fn each<'i>(&'i self, text: &[u8], mut action: impl FnMut(&'i Node)) {
+        self.whole.get(text).into_iter().for_each(&mut action);
+        for length in &self.lengths {
+            let Some(last) = text.len().checked_sub(*length) else {
+                break;
+            };
+            let places = match self.aspect.place {
+                Place::Start => 0..=0,
+                Place::End => last..=last,
+                Place::Within => 0..=last,
+            };
+            for place in places {
+                if let Some(node) = self.part.get(&text[place..place + length]) {
+                    action(node);
+                }
+            }
+        }
     }
 }
 
@@ -245,9 +256,10 @@ impl ScopeLiterals {
             Part::Target => &self.target,
             Part::TargetGroup => &self.target_group,
         };
-        match aspect.end {
-            End::Start => literals.start.as_deref(),
-            End::Finish => literals.end.as_deref(),
+        match aspect.place {
+            Place::Start => literals.start.as_deref(),
+            Place::End => literals.end.as_deref(),
+            Place::Within => literals.within.as_deref(),
         }
     }
 }
@@ -269,8 +281,8 @@ impl<'l> Planter<'l> {
         let best = aspects
             .iter()
             .map(|aspect| self.sorted(*aspect, &numbers))
-            .filter(|sorted| sorted.tried() < all && sorted.more_than(all) <= self.room)
-            .min_by_key(Sorted::tried);
+            .filter(|sorted| sorted.cost() < all && sorted.more_than(all) <= self.room)
+            .min_by_key(Sorted::cost);
         let Some(sorted) = best else {
             return Node::Scopes(numbers.into());
         };
@@ -322,12 +334,19 @@ struct Sorted<'l> {
 }
 
 impl Sorted<'_> {
-    /// How many of the scopes are left for a subject that has a literal of theirs, on the average.
-    fn tried(&self) -> usize {
+    /// What a subject that has a literal of these scopes costs on the average, as many times as a scope
+    /// that is tried.
+    fn cost(&self) -> usize {
         let counts = || self.by_literal.values().map(Vec::len);
         let sum: usize = counts().sum();
         let squares: usize = counts().map(|count| count * count).sum();
-        self.others.len() + squares.div_ceil(sum.max(1))
+        let lengths = self.lengths().len();
+        let looking = match self.aspect.place {
+            Place::Start | Place::End => lengths / 8,
+            // Each length is looked for at each place of a name.
+            Place::Within => lengths * 3,
+        };
+        self.others.len() + squares.div_ceil(sum.max(1)) + looking
     }
 
     /// How many more numbers there are than this.
