@@ -23,6 +23,7 @@ use immuta_impersonation::{Engine, Reason, Request};
 use support::reload;
 use support::requests::{Draw, Requests, person};
 use support::resident;
+use support::scopes::Scopes;
 use support::world::{From, Plan, World};
 
 const SIZES: [usize; 4] = [10, 1_000, 100_000, 1_000_000];
@@ -36,7 +37,9 @@ fn main() {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments.as_slice() {
-        ["--workloads"] => WORKLOADS.iter().for_each(|(name, ..)| println!("{name}")),
+        ["--workloads"] => WORKLOADS
+            .iter()
+            .for_each(|known| println!("{}", known.name)),
         ["--count", workload] => count(workload),
         ["--reload"] => reload::measure(SIZES[3]),
         ["--reload", users] => reload::measure(users.parse().expect("a number of users")),
@@ -244,29 +247,19 @@ fn admins(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// Scopes of which the last one applies.
 fn scopes(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("scopes");
     let requests = Requests::of_services(SOME, Draw::Zipf);
-    let kinds = [
-        ("plain", "svc_.*", "p.*"),
-        ("with $1", "svc_(.*)@(.*)", "p.*@$2"),
-    ];
-    for (kind, original, new) in kinds {
-        for count in [0, 1, 10, 100] {
-            if count == 0 && kind != "plain" {
+    for kind in Scopes::ALL {
+        for count in [0, 1, 10, 100, 1_000, 10_000] {
+            if count == 0 && kind != Scopes::Plain {
                 continue;
             }
-            let others = (1..count).map(|number| {
-                format!(r#"{{"original_user": "{original}", "new_user": "other_{number}_{new}"}}"#)
-            });
-            let last = (count > 0)
-                .then(|| format!(r#"{{"original_user": "{original}", "new_user": "{new}"}}"#));
             let world = Plan::new(SOME, From::File)
-                .scopes(others.chain(last))
+                .scopes(kind.entries(count))
                 .start();
             world.expect(&requests, Reason::Permission);
-            group.bench_function(format!("{count}, {kind}"), |bencher| {
+            group.bench_function(format!("{count}, {}", kind.as_str()), |bencher| {
                 decide_each(bencher, &world.engine, &requests);
             });
         }
@@ -320,28 +313,70 @@ fn records(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// What is counted: where users come from, and how many there are. Valgrind is slow: it reads a policy
-/// file of a million users for minutes.
-const WORKLOADS: [(&str, From, usize); 5] = [
-    ("policy-file-10", From::File, 10),
-    ("policy-file-100000", From::File, 100_000),
-    ("cache-10", From::Cache, 10),
-    ("cache-100000", From::Cache, 100_000),
-    ("cache-1000000", From::Cache, 1_000_000),
+/// What is counted. Valgrind is slow: it reads a policy file of a million users for minutes.
+struct Workload {
+    name: &'static str,
+    from: From,
+    users: usize,
+    scopes: Option<(Scopes, usize)>,
+    decisions: u64,
+}
+
+const fn users(name: &'static str, from: From, users: usize) -> Workload {
+    Workload {
+        name,
+        from,
+        users,
+        scopes: None,
+        decisions: 20_000,
+    }
+}
+
+const fn scoped(name: &'static str, kind: Scopes, scopes: usize, decisions: u64) -> Workload {
+    Workload {
+        name,
+        from: From::File,
+        users: SOME,
+        scopes: Some((kind, scopes)),
+        decisions,
+    }
+}
+
+const WORKLOADS: [Workload; 15] = [
+    users("policy-file-10", From::File, 10),
+    users("policy-file-100000", From::File, 100_000),
+    users("cache-10", From::Cache, 10),
+    users("cache-100000", From::Cache, 100_000),
+    users("cache-1000000", From::Cache, 1_000_000),
+    scoped("scopes-plain-10", Scopes::Plain, 10, 20_000),
+    scoped("scopes-plain-10000", Scopes::Plain, 10_000, 20_000),
+    scoped("scopes-named-10", Scopes::Named, 10, 20_000),
+    scoped("scopes-named-10000", Scopes::Named, 10_000, 20_000),
+    scoped("scopes-captures-10", Scopes::Captures, 10, 20_000),
+    scoped("scopes-captures-10000", Scopes::Captures, 10_000, 20_000),
+    scoped("scopes-within-10", Scopes::Within, 10, 20_000),
+    scoped("scopes-within-10000", Scopes::Within, 10_000, 20_000),
+    scoped("scopes-general-10", Scopes::General, 10, 20_000),
+    // Each decision tries all of them.
+    scoped("scopes-general-10000", Scopes::General, 10_000, 100),
 ];
-const COUNTED: u64 = 20_000;
 
 fn count(workload: &str) {
-    let found = WORKLOADS.into_iter().find(|(name, ..)| *name == workload);
-    let (_, from, users) = found.expect("one of --workloads");
-    let world = Plan::new(users, from).start();
-    let requests = Requests::of_services(users, Draw::Zipf);
-    decide_many(&world.engine, &requests, COUNTED as usize, COUNTED);
-    counted_decisions(&world, &requests);
-    println!("{COUNTED}");
+    let found = WORKLOADS.iter().find(|known| known.name == workload);
+    let workload = found.expect("one of --workloads");
+    let mut plan = Plan::new(workload.users, workload.from);
+    if let Some((kind, count)) = workload.scopes {
+        plan = plan.scopes(kind.entries(count));
+    }
+    let world = plan.start();
+    let requests = Requests::of_services(workload.users, Draw::Zipf);
+    let decisions = workload.decisions;
+    decide_many(&world.engine, &requests, decisions as usize, decisions);
+    counted_decisions(&world, &requests, decisions);
+    println!("{decisions}");
 }
 
 #[inline(never)]
-fn counted_decisions(world: &World, requests: &Requests) {
-    decide_many(&world.engine, requests, 0, COUNTED);
+fn counted_decisions(world: &World, requests: &Requests, count: u64) {
+    decide_many(&world.engine, requests, 0, count);
 }

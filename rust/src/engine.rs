@@ -376,16 +376,14 @@ impl Engine {
             return at(Step::Protection, Reason::ProtectedTarget);
         }
 
-        let scopes = view.scopes();
-        if !scopes.is_empty() {
+        if let Some(scopes) = view.scopes() {
             let subject = Subject {
                 impersonator: &impersonator,
                 impersonator_groups: &groups().collect::<Vec<_>>(),
                 target: &target,
                 target_groups: &target_groups().collect::<Vec<_>>(),
             };
-            let decided = scopes.iter().find_map(|scope| scope.decide(&subject));
-            if decided != Some(true) {
+            if scopes.decide(&subject) != Some(true) {
                 return at(Step::Scopes, Reason::OutOfScope);
             }
         }

@@ -81,9 +81,17 @@ impl Folding {
     pub fn fold<'a>(self, name: &'a str) -> Cow<'a, str> {
         match self {
             Folding::Exact => Cow::Borrowed(name),
+            Folding::CaseInsensitive if is_folded_ascii(name) => Cow::Borrowed(name),
             Folding::CaseInsensitive => Cow::Owned(name.chars().map(fold_char).collect()),
         }
     }
+}
+
+/// Most names are, and then need no copy.
+fn is_folded_ascii(name: &str) -> bool {
+    name.bytes().fold(true, |all, byte| {
+        all & byte.is_ascii() & !byte.is_ascii_uppercase()
+    })
 }
 
 fn fold_char(character: char) -> char {
@@ -132,5 +140,20 @@ mod tests {
         );
         assert_eq!(folding.fold("ß"), "ß");
         assert_eq!(Folding::Exact.fold("ALICE"), "ALICE");
+    }
+
+    #[test]
+    fn plain_names_are_folded_as_all_others_are() {
+        for byte in 0..0x80_u8 {
+            let character = char::from(byte);
+            let alone = character.to_string();
+            let among_others = format!("é{character}");
+            let folding = Folding::CaseInsensitive;
+            assert_eq!(
+                format!("é{}", folding.fold(&alone)),
+                folding.fold(&among_others)
+            );
+            assert_eq!(folding.fold(&alone), fold_char(character).to_string());
+        }
     }
 }

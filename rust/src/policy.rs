@@ -11,15 +11,15 @@ use serde_json::value::RawValue;
 
 use crate::json::{self, Entry, JsonError};
 use crate::name::{self, Folding};
-use crate::scope::{Scope, ScopeEntry};
+use crate::scope::{Scope, ScopeEntry, Scopes};
 use crate::user::{IMPERSONATE_USER, User};
 
 /// Users and scopes of one version of the file.
 #[derive(Debug, Default)]
 pub struct Policy {
     users: HashMap<Box<str>, User, RandomState>,
-    /// In the order of the file, which is the order in which they are tried.
-    pub scopes: Vec<Scope>,
+    /// In the order of the file: the first that matches decides.
+    pub scopes: Scopes,
 }
 
 impl Policy {
@@ -57,7 +57,10 @@ impl Policy {
                 .map_err(|error| entry.error(1, error.to_string()))?;
             scopes.push(scope);
         }
-        Ok(Policy { users, scopes })
+        Ok(Policy {
+            users,
+            scopes: scopes.into(),
+        })
     }
 
     /// Reads a policy that holds scopes alone, since its users are somewhere else.

@@ -3,4 +3,5 @@
 pub mod reload;
 pub mod requests;
 pub mod resident;
+pub mod scopes;
 pub mod world;

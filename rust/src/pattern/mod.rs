@@ -10,6 +10,7 @@
 //! Java's meaning: <https://docs.oracle.com/en/java/javase/17/docs/api/java.base/java/util/regex/Pattern.html>
 
 mod advice;
+mod literals;
 mod set;
 mod spelling;
 mod translate;
@@ -18,6 +19,8 @@ use regex::{Captures, Regex};
 use thiserror::Error;
 
 use crate::name::Folding;
+
+pub use literals::{FORM, Literal, Literals};
 
 /// Why a pattern is refused.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -97,6 +100,11 @@ impl Pattern {
             .position(|group| group == Some(name))
     }
 
+    /// What a text must have to match.
+    pub fn literals(&self) -> Literals {
+        literals::literals(self.regex.as_str())
+    }
+
     /// Where a dot stands between other parts for one character of any kind, in characters, counted from 1.
     pub fn single_dots(&self) -> &[usize] {
         &self.single_dots
@@ -106,6 +114,14 @@ impl Pattern {
     pub fn matches_everything(&self) -> bool {
         self.matches("") && self.matches("\u{2603}zq-7 canary")
     }
+}
+
+/// What a text must have to match a pattern written for Java, which is not compiled for that; nothing if it
+/// is not a pattern.
+pub fn literals(source: &str, folding: Folding) -> Literals {
+    translate::translate(source, folding)
+        .map(|translation| literals::literals(&translation.text))
+        .unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ use thiserror::Error;
 use crate::cache::{Cache, Held, Remembered};
 use crate::clock::Clock;
 use crate::metrics::Metric;
-use crate::scope::Scope;
+use crate::scope::Scopes;
 use crate::source::local::{LocalFiles, Snapshot};
 use crate::user::User;
 
@@ -179,11 +179,10 @@ impl View<'_> {
             .chain(listed.into_iter().flat_map(|file| file.groups(folded)))
     }
 
-    /// The scopes. They still hold when lookups fail.
-    pub fn scopes(&self) -> &[Scope] {
-        self.files
-            .policy()
-            .map_or(&[], |policy| policy.scopes.as_slice())
+    /// The scopes, if there are any. They still hold when lookups fail.
+    pub fn scopes(&self) -> Option<&Scopes> {
+        let policy = self.files.policy()?;
+        Some(&policy.scopes).filter(|scopes| !scopes.is_empty())
     }
 }
 

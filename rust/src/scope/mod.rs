@@ -4,6 +4,9 @@
 //! operators can paste theirs; groups are added.
 //! <https://trino.io/docs/current/security/file-system-access-control.html#impersonation-rules>
 
+mod index;
+mod list;
+
 use std::num::NonZeroUsize;
 
 use lru::LruCache;
@@ -13,7 +16,9 @@ use serde::Deserialize;
 use thiserror::Error;
 
 use crate::name::Folding;
-use crate::pattern::{Pattern, PatternError};
+use crate::pattern::{self, Literals, Pattern, PatternError};
+
+pub use list::Scopes;
 
 /// A scope as it stands in the policy file.
 #[derive(Debug, Deserialize)]
@@ -112,22 +117,23 @@ impl Scope {
 
     /// Whether this scope allows the pair, or nothing if it does not match it.
     pub fn decide(&self, subject: &Subject<'_>) -> Option<bool> {
-        let captures = match &self.original_user {
-            Some(pattern) => Some(pattern.captures(subject.impersonator)?),
-            None => None,
-        };
-        if !any_matches(self.original_group.as_ref(), subject.impersonator_groups)
-            || !any_matches(self.new_group.as_ref(), subject.target_groups)
-        {
-            return None;
-        }
-        let matches = match &self.new_user {
+        let original_matches = || match &self.original_user {
+            Some(pattern) => pattern.matches(subject.impersonator),
             None => true,
-            Some(NewUser::Fixed(pattern)) => pattern.matches(subject.target),
-            Some(NewUser::Template(template)) => captures
-                .as_ref()
-                .is_some_and(|captures| template.matches(captures, subject.target)),
         };
+        let new_matches = || match &self.new_user {
+            None => original_matches(),
+            Some(NewUser::Fixed(pattern)) => original_matches() && pattern.matches(subject.target),
+            // To find captures costs several times what a match does.
+            Some(NewUser::Template(template)) => self
+                .original_user
+                .as_ref()
+                .and_then(|pattern| pattern.captures(subject.impersonator))
+                .is_some_and(|captures| template.matches(&captures, subject.target)),
+        };
+        let matches = any_matches(self.original_group.as_ref(), subject.impersonator_groups)
+            && any_matches(self.new_group.as_ref(), subject.target_groups)
+            && new_matches();
         matches.then_some(self.allow)
     }
 }
@@ -244,6 +250,11 @@ impl Template {
             }
         };
         pattern.matches(target)
+    }
+
+    /// What a target must have to match, whatever is captured.
+    fn literals(&self) -> Literals {
+        pattern::literals(&self.fill(|_| "(?s:.*)".to_owned()), self.folding)
     }
 
     fn fill(&self, capture: impl Fn(usize) -> String) -> String {

@@ -1,0 +1,371 @@
+//! Finds the few scopes of many that can match a subject.
+//!
+//! A tree. Each of its nodes asks for one aspect of the subject, such as how the target's name begins, and
+//! leads to the scopes whose patterns have that literal, and to those that do not care. Which aspect a
+//! node asks for, the scopes below it tell: the one that leaves the fewest of them. The index decides
+//! nothing: what it finds is tried.
+
+use std::borrow::Cow;
+use std::cell::OnceCell;
+use std::cmp::Reverse;
+use std::collections::binary_heap::PeekMut;
+use std::collections::{BTreeMap, BinaryHeap, HashMap};
+
+use foldhash::fast::RandomState;
+
+use super::{Scope, Subject};
+use crate::pattern::{FORM, Literal, Literals};
+
+/// As many scopes are tried as fast as told apart.
+const FEW: usize = 4;
+/// How many numbers a scope may take in the index, on the average. A scope is in several places if its
+/// patterns have several literals.
+const PLACES: usize = 16;
+
+/// Finds the numbers of scopes.
+#[derive(Debug)]
+pub struct Index {
+    root: Node,
+}
+
+#[derive(Debug)]
+enum Node {
+    /// The scopes of these numbers, in order.
+    Scopes(Box<[u32]>),
+    Split(Box<Split>),
+}
+
+/// Tells scopes apart by the literals of one aspect.
+#[derive(Debug)]
+struct Split {
+    aspect: Aspect,
+    whole: ByLiteral,
+    part: ByLiteral,
+    /// The lengths of the literals in `part`, in bytes, ascending.
+    lengths: Box<[usize]>,
+    /// The scopes that do not care.
+    others: Node,
+}
+
+type ByLiteral = HashMap<Box<[u8]>, Node, RandomState>;
+
+/// A text of the subject and where in it a literal is looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Aspect {
+    part: Part,
+    place: Place,
+}
+
+/// What a pattern of a scope is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    Impersonator,
+    ImpersonatorGroup,
+    Target,
+    TargetGroup,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    Start,
+    End,
+    Within,
+}
+
+const ASPECTS: [Aspect; 12] = {
+    const fn aspect(part: Part, place: Place) -> Aspect {
+        Aspect { part, place }
+    }
+    [
+        aspect(Part::Impersonator, Place::Start),
+        aspect(Part::Target, Place::Start),
+        aspect(Part::ImpersonatorGroup, Place::Start),
+        aspect(Part::TargetGroup, Place::Start),
+        aspect(Part::Impersonator, Place::End),
+        aspect(Part::Target, Place::End),
+        aspect(Part::ImpersonatorGroup, Place::End),
+        aspect(Part::TargetGroup, Place::End),
+        aspect(Part::Impersonator, Place::Within),
+        aspect(Part::Target, Place::Within),
+        aspect(Part::ImpersonatorGroup, Place::Within),
+        aspect(Part::TargetGroup, Place::Within),
+    ]
+};
+
+impl Default for Index {
+    fn default() -> Self {
+        Index::new(&[])
+    }
+}
+
+impl Index {
+    /// Indexes scopes by their places in this list.
+    pub fn new(scopes: &[Scope]) -> Self {
+        let literals: Vec<ScopeLiterals> = scopes.iter().map(ScopeLiterals::of).collect();
+        let numbers = (0..).take(scopes.len()).collect();
+        let mut planter = Planter {
+            literals: &literals,
+            room: PLACES * scopes.len(),
+        };
+        Index {
+            root: planter.node(numbers, &ASPECTS),
+        }
+    }
+
+    /// The numbers of the scopes that can match, in order, each once.
+    pub fn find(&self, subject: &Subject<'_>) -> Found<'_> {
+        let mut lists = Vec::new();
+        self.root.find(&Texts::of(subject), &mut lists);
+        Found {
+            lists: lists.into(),
+            last: None,
+        }
+    }
+}
+
+impl Node {
+    fn find<'i>(&'i self, texts: &Texts<'_>, lists: &mut Vec<Reverse<&'i [u32]>>) {
+        match self {
+            Node::Scopes(numbers) if numbers.is_empty() => {}
+            Node::Scopes(numbers) => lists.push(Reverse(numbers)),
+            Node::Split(split) => {
+                split.others.find(texts, lists);
+                texts.each(split.aspect.part, |text| {
+                    split.each(text.as_bytes(), |node| node.find(texts, lists));
+                });
+            }
+        }
+    }
+}
+
+impl Split {
+    /// What lies below the literals that this text has.
+    fn each<'i>(&'i self, text: &[u8], mut action: impl FnMut(&'i Node)) {
+        self.whole.get(text).into_iter().for_each(&mut action);
+        for length in &self.lengths {
+            let Some(last) = text.len().checked_sub(*length) else {
+                break;
+            };
+            let places = match self.aspect.place {
+                Place::Start => 0..=0,
+                Place::End => last..=last,
+                Place::Within => 0..=last,
+            };
+            for place in places {
+                if let Some(node) = self.part.get(&text[place..place + length]) {
+                    action(node);
+                }
+            }
+        }
+    }
+}
+
+/// The texts of a subject in the form in which literals are found.
+struct Texts<'a> {
+    subject: &'a Subject<'a>,
+    impersonator: Cow<'a, str>,
+    target: Cow<'a, str>,
+    impersonator_groups: OnceCell<Vec<Cow<'a, str>>>,
+    target_groups: OnceCell<Vec<Cow<'a, str>>>,
+}
+
+impl<'a> Texts<'a> {
+    fn of(subject: &'a Subject<'a>) -> Self {
+        Texts {
+            subject,
+            impersonator: FORM.fold(subject.impersonator),
+            target: FORM.fold(subject.target),
+            impersonator_groups: OnceCell::new(),
+            target_groups: OnceCell::new(),
+        }
+    }
+
+    fn each(&self, part: Part, mut action: impl FnMut(&str)) {
+        let folded = |groups: &[&'a str]| groups.iter().map(|group| FORM.fold(group)).collect();
+        let groups = match part {
+            Part::Impersonator => return action(&self.impersonator),
+            Part::Target => return action(&self.target),
+            Part::ImpersonatorGroup => self
+                .impersonator_groups
+                .get_or_init(|| folded(self.subject.impersonator_groups)),
+            Part::TargetGroup => self
+                .target_groups
+                .get_or_init(|| folded(self.subject.target_groups)),
+        };
+        groups.iter().for_each(|group| action(group));
+    }
+}
+
+/// The numbers in several lists, merged as far as they are wanted.
+pub struct Found<'i> {
+    /// The list with the least number is on top. None is empty.
+    lists: BinaryHeap<Reverse<&'i [u32]>>,
+    last: Option<u32>,
+}
+
+impl Iterator for Found<'_> {
+    type Item = usize;
+
+    fn next(&mut self) -> Option<usize> {
+        loop {
+            let mut top = self.lists.peek_mut()?;
+            let (first, rest) = top.0.split_first()?;
+            if rest.is_empty() {
+                PeekMut::pop(top);
+            } else {
+                top.0 = rest;
+            }
+            if self.last.replace(*first) != Some(*first) {
+                return Some(*first as usize);
+            }
+        }
+    }
+}
+
+/// What a subject must have to match a scope, by part.
+#[derive(Default)]
+struct ScopeLiterals {
+    impersonator: Literals,
+    impersonator_group: Literals,
+    target: Literals,
+    target_group: Literals,
+}
+
+impl ScopeLiterals {
+    fn of(scope: &Scope) -> Self {
+        use super::NewUser::{Fixed, Template};
+        use crate::pattern::Pattern;
+        let literals =
+            |pattern: &Option<Pattern>| pattern.as_ref().map(Pattern::literals).unwrap_or_default();
+        ScopeLiterals {
+            impersonator: literals(&scope.original_user),
+            impersonator_group: literals(&scope.original_group),
+            target: match &scope.new_user {
+                Some(Fixed(pattern)) => pattern.literals(),
+                Some(Template(template)) => template.literals(),
+                None => Literals::default(),
+            },
+            target_group: literals(&scope.new_group),
+        }
+    }
+
+    fn get(&self, aspect: Aspect) -> Option<&[Literal]> {
+        let literals = match aspect.part {
+            Part::Impersonator => &self.impersonator,
+            Part::ImpersonatorGroup => &self.impersonator_group,
+            Part::Target => &self.target,
+            Part::TargetGroup => &self.target_group,
+        };
+        match aspect.place {
+            Place::Start => literals.start.as_deref(),
+            Place::End => literals.end.as_deref(),
+            Place::Within => literals.within.as_deref(),
+        }
+    }
+}
+
+/// Grows the tree.
+struct Planter<'l> {
+    literals: &'l [ScopeLiterals],
+    /// How many more numbers the index may have than there are scopes.
+    room: usize,
+}
+
+impl<'l> Planter<'l> {
+    /// A node for the scopes of these numbers, which asks for one of these aspects.
+    fn node(&mut self, numbers: Vec<u32>, aspects: &[Aspect]) -> Node {
+        let all = numbers.len();
+        if all <= FEW {
+            return Node::Scopes(numbers.into());
+        }
+        let best = aspects
+            .iter()
+            .map(|aspect| self.sorted(*aspect, &numbers))
+            .filter(|sorted| sorted.cost() < all && sorted.more_than(all) <= self.room)
+            .min_by_key(Sorted::cost);
+        let Some(sorted) = best else {
+            return Node::Scopes(numbers.into());
+        };
+        self.room -= sorted.more_than(all);
+        let aspect = sorted.aspect;
+        let aspects: Vec<Aspect> = aspects.iter().copied().filter(|a| *a != aspect).collect();
+        let mut split = Split {
+            aspect,
+            whole: ByLiteral::default(),
+            part: ByLiteral::default(),
+            lengths: sorted.lengths(),
+            others: self.node(sorted.others, &aspects),
+        };
+        for (literal, numbers) in sorted.by_literal {
+            let node = self.node(numbers, &aspects);
+            match literal {
+                Literal::Whole(bytes) => split.whole.insert(bytes.clone(), node),
+                Literal::Part(bytes) => split.part.insert(bytes.clone(), node),
+            };
+        }
+        Node::Split(Box::new(split))
+    }
+
+    fn sorted(&self, aspect: Aspect, numbers: &[u32]) -> Sorted<'l> {
+        let mut sorted = Sorted {
+            aspect,
+            by_literal: BTreeMap::new(),
+            others: Vec::new(),
+        };
+        for number in numbers {
+            match self.literals[*number as usize].get(aspect) {
+                None => sorted.others.push(*number),
+                Some(literals) => {
+                    for literal in literals {
+                        sorted.by_literal.entry(literal).or_default().push(*number);
+                    }
+                }
+            }
+        }
+        sorted
+    }
+}
+
+/// Scopes by the literals of one aspect.
+struct Sorted<'l> {
+    aspect: Aspect,
+    by_literal: BTreeMap<&'l Literal, Vec<u32>>,
+    others: Vec<u32>,
+}
+
+impl Sorted<'_> {
+    /// What a subject that has a literal of these scopes costs on the average, as many times as a scope
+    /// that is tried.
+    fn cost(&self) -> usize {
+        let counts = || self.by_literal.values().map(Vec::len);
+        let sum: usize = counts().sum();
+        let squares: usize = counts().map(|count| count * count).sum();
+        let lengths = self.lengths().len();
+        let looking = match self.aspect.place {
+            Place::Start | Place::End => lengths / 8,
+            // Each length is looked for at each place of a name.
+            Place::Within => lengths * 3,
+        };
+        self.others.len() + squares.div_ceil(sum.max(1)) + looking
+    }
+
+    /// How many more numbers there are than this.
+    fn more_than(&self, all: usize) -> usize {
+        let sum: usize = self.by_literal.values().map(Vec::len).sum();
+        (sum + self.others.len()).saturating_sub(all)
+    }
+
+    fn lengths(&self) -> Box<[usize]> {
+        let mut lengths: Vec<usize> = self
+            .by_literal
+            .keys()
+            .filter_map(|literal| match literal {
+                Literal::Whole(_) => None,
+                Literal::Part(bytes) => Some(bytes.len()),
+            })
+            .collect();
+        lengths.sort_unstable();
+        lengths.dedup();
+        lengths.into()
+    }
+}
