@@ -12,6 +12,7 @@ use serde_json::value::RawValue;
 
 use crate::json::{self, Entry, JsonError};
 use crate::name::{self, Folding};
+use crate::pattern::Shared;
 use crate::scope::{Scope, ScopeEntry, Scopes};
 use crate::user::{IMPERSONATE_USER, User};
 
@@ -52,9 +53,10 @@ impl Policy {
             users.insert(folded, Arc::new(user.into()));
         }
         let mut scopes = Vec::with_capacity(rules.len());
+        let mut shared = Shared::default();
         for raw in rules {
             let entry = file.within(raw);
-            let scope = Scope::new(&entry.read::<ScopeEntry>()?, folding)
+            let scope = Scope::new(&entry.read::<ScopeEntry>()?, folding, &mut shared)
                 .map_err(|error| entry.error(1, error.to_string()))?;
             scopes.push(scope);
         }

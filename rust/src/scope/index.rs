@@ -10,11 +10,12 @@ use std::cell::OnceCell;
 use std::cmp::Reverse;
 use std::collections::binary_heap::PeekMut;
 use std::collections::{BTreeMap, BinaryHeap, HashMap};
+use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 
 use super::{Scope, Subject};
-use crate::pattern::{FORM, Literal, Literals};
+use crate::pattern::{FORM, Literal, Literals, Pattern};
 
 /// As many scopes are tried as fast as told apart.
 const FEW: usize = 4;
@@ -234,9 +235,10 @@ struct ScopeLiterals {
 impl ScopeLiterals {
     fn of(scope: &Scope) -> Self {
         use super::NewUser::{Fixed, Template};
-        use crate::pattern::Pattern;
-        let literals =
-            |pattern: &Option<Pattern>| pattern.as_ref().map(Pattern::literals).unwrap_or_default();
+        let literals = |pattern: &Option<Arc<Pattern>>| {
+            let literals = pattern.as_ref().map(|pattern| pattern.literals());
+            literals.unwrap_or_default()
+        };
         ScopeLiterals {
             impersonator: literals(&scope.original_user),
             impersonator_group: literals(&scope.original_group),
@@ -381,10 +383,14 @@ mod tests {
 
     use super::*;
     use crate::name::Folding;
+    use crate::pattern::Shared;
 
     fn scopes(entries: impl IntoIterator<Item = serde_json::Value>) -> Vec<Scope> {
-        let scope =
-            |entry| Scope::new(&serde_json::from_value(entry).unwrap(), Folding::Exact).unwrap();
+        let mut shared = Shared::default();
+        let scope = |entry| {
+            let entry = serde_json::from_value(entry).unwrap();
+            Scope::new(&entry, Folding::Exact, &mut shared).unwrap()
+        };
         entries.into_iter().map(scope).collect()
     }
 
