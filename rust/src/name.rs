@@ -68,7 +68,7 @@ pub fn is_valid(text: &str) -> bool {
 }
 
 /// The rule by which names are compared, the same in every place that compares them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Folding {
     /// Names are compared as they are.
     Exact,

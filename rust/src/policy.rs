@@ -11,6 +11,7 @@ use serde_json::value::RawValue;
 
 use crate::json::{self, Entry, JsonError};
 use crate::name::{self, Folding};
+use crate::pattern::Shared;
 use crate::scope::{Scope, ScopeEntry, Scopes};
 use crate::user::{IMPERSONATE_USER, User};
 
@@ -51,9 +52,10 @@ impl Policy {
             users.insert(folded, user.into());
         }
         let mut scopes = Vec::with_capacity(rules.len());
+        let mut shared = Shared::default();
         for raw in rules {
             let entry = file.within(raw);
-            let scope = Scope::new(&entry.read::<ScopeEntry>()?, folding)
+            let scope = Scope::new(&entry.read::<ScopeEntry>()?, folding, &mut shared)
                 .map_err(|error| entry.error(1, error.to_string()))?;
             scopes.push(scope);
         }

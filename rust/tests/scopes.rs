@@ -1,6 +1,7 @@
 //! However many scopes there are, the first one of the file that matches decides.
 
 use immuta_impersonation::name::Folding;
+use immuta_impersonation::pattern::Shared;
 use immuta_impersonation::scope::{Scope, Scopes, Subject};
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -15,9 +16,10 @@ fn others() -> Vec<Value> {
 }
 
 fn compiled(scopes: &[Value], folding: Folding) -> Vec<Scope> {
+    let mut shared = Shared::default();
     let scope = |scope: &Value| {
-        Scope::new(&serde_json::from_value(scope.clone()).unwrap(), folding)
-            .unwrap_or_else(|error| panic!("{scope}: {error}"))
+        let entry = serde_json::from_value(scope.clone()).unwrap();
+        Scope::new(&entry, folding, &mut shared).unwrap_or_else(|error| panic!("{scope}: {error}"))
     };
     scopes.iter().map(scope).collect()
 }
@@ -309,7 +311,8 @@ fn of_any_scopes_the_first_that_matches_decides() {
     runner
         .run(&cases, |(entries, people, folding)| {
             let usable = |entry: &Value| {
-                Scope::new(&serde_json::from_value(entry.clone()).ok()?, folding).ok()
+                let entry = serde_json::from_value(entry.clone()).ok()?;
+                Scope::new(&entry, folding, &mut Shared::default()).ok()
             };
             let one_by_one: Vec<Scope> = entries.iter().filter_map(usable).collect();
             let indexed = Scopes::from(entries.iter().filter_map(usable).collect::<Vec<_>>());

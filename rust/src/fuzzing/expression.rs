@@ -100,8 +100,8 @@ fn expected(expression: &str, user: &str, groups: &[impl AsRef<str>]) -> Expecte
             not_plain = true;
             continue;
         }
-        for index in code[at]..=code[at + 2] {
-            all[index].0 = "";
+        for (token, _) in &mut all[code[at]..=code[at + 2]] {
+            *token = "";
         }
         all[code[at]].0 = meant;
     }

@@ -12,6 +12,7 @@
 mod advice;
 mod literals;
 mod set;
+mod shared;
 mod spelling;
 mod translate;
 
@@ -21,6 +22,7 @@ use thiserror::Error;
 use crate::name::Folding;
 
 pub use literals::{FORM, Literal, Literals};
+pub use shared::Shared;
 
 /// Why a pattern is refused.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]

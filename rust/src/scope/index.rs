@@ -10,17 +10,18 @@ use std::cell::OnceCell;
 use std::cmp::Reverse;
 use std::collections::binary_heap::PeekMut;
 use std::collections::{BTreeMap, BinaryHeap, HashMap};
+use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 
 use super::{Scope, Subject};
-use crate::pattern::{FORM, Literal, Literals};
+use crate::pattern::{FORM, Literal, Literals, Pattern};
 
 /// As many scopes are tried as fast as told apart.
 const FEW: usize = 4;
-/// How many numbers a scope may take in the index, on the average. A scope is in several places if its
-/// patterns have several literals.
-const PLACES: usize = 16;
+/// How many numbers the index may have for each literal of the scopes. A scope is below each of its
+/// literals, and below each pair of them where two aspects are asked for.
+const NUMBERS_PER_LITERAL: usize = 4;
 
 /// Finds the numbers of scopes.
 #[derive(Debug)]
@@ -105,7 +106,7 @@ impl Index {
         let numbers = (0..).take(scopes.len()).collect();
         let mut planter = Planter {
             literals: &literals,
-            room: PLACES * scopes.len(),
+            room: NUMBERS_PER_LITERAL * literals.iter().map(ScopeLiterals::count).sum::<usize>(),
         };
         Index {
             root: planter.node(numbers, &ASPECTS),
@@ -234,9 +235,10 @@ struct ScopeLiterals {
 impl ScopeLiterals {
     fn of(scope: &Scope) -> Self {
         use super::NewUser::{Fixed, Template};
-        use crate::pattern::Pattern;
-        let literals =
-            |pattern: &Option<Pattern>| pattern.as_ref().map(Pattern::literals).unwrap_or_default();
+        let literals = |pattern: &Option<Arc<Pattern>>| {
+            let literals = pattern.as_ref().map(|pattern| pattern.literals());
+            literals.unwrap_or_default()
+        };
         ScopeLiterals {
             impersonator: literals(&scope.original_user),
             impersonator_group: literals(&scope.original_group),
@@ -247,6 +249,11 @@ impl ScopeLiterals {
             },
             target_group: literals(&scope.new_group),
         }
+    }
+
+    fn count(&self) -> usize {
+        let each = ASPECTS.iter().filter_map(|aspect| self.get(*aspect));
+        each.map(<[Literal]>::len).sum()
     }
 
     fn get(&self, aspect: Aspect) -> Option<&[Literal]> {
@@ -367,5 +374,115 @@ impl Sorted<'_> {
         lengths.sort_unstable();
         lengths.dedup();
         lengths.into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::name::Folding;
+    use crate::pattern::Shared;
+
+    fn scopes(entries: impl IntoIterator<Item = serde_json::Value>) -> Vec<Scope> {
+        let mut shared = Shared::default();
+        let scope = |entry| {
+            let entry = serde_json::from_value(entry).unwrap();
+            Scope::new(&entry, Folding::Exact, &mut shared).unwrap()
+        };
+        entries.into_iter().map(scope).collect()
+    }
+
+    fn found(scopes: &[Scope], subject: &Subject<'_>) -> Vec<usize> {
+        Index::new(scopes).find(subject).collect()
+    }
+
+    #[test]
+    fn of_many_scopes_the_few_that_can_match_are_found() {
+        type Entry = fn(usize) -> serde_json::Value;
+        let kinds: [Entry; 11] = [
+            |n| json!({"original_user": format!("svc_{n}"), "new_user": ".*"}),
+            |n| json!({"original_user": "svc_.*", "new_user": format!("p{n}_x")}),
+            |n| json!({"original_user": "svc_.*", "new_user": format!("p{n}_.*")}),
+            |n| json!({"original_user": "svc_.*", "new_user": format!("p.*_{n}_x")}),
+            |n| json!({"original_user": "svc_.*", "new_user": format!("(?i)P[0-9]+_{n}_.")}),
+            |n| json!({"original_user": "svc_(.*)", "new_user": format!("p{n}_.*$1?")}),
+            |n| json!({"original_user": "(.*)_.*", "new_user": format!("$1_{n}_x")}),
+            |n| json!({"original_group": format!("own{n}"), "new_user": ".*"}),
+            |n| json!({"original_group": "own.*", "new_group": format!(".*_{n}")}),
+            |n| json!({"original_user": format!("svc_{n}|app_{n}"), "new_group": "its.*"}),
+            // Neither of the two alone tells them apart.
+            |n| {
+                json!({"original_user": format!("svc_{}", n / 8),
+                                   "new_user": format!("p{}_.*", n % 8)})
+            },
+        ];
+        for (kind, entry) in kinds.into_iter().enumerate() {
+            let scopes = scopes((0..64).map(entry));
+            let subject = Subject {
+                impersonator: "svc_7",
+                impersonator_groups: &["else", "own7"],
+                target: "p7_7_x",
+                target_groups: &["else", "its_7"],
+            };
+            let found = found(&scopes, &subject);
+            assert!(found.len() <= FEW + 1, "kind {kind}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_found_is_in_order_and_there_once() {
+        let mut entries: Vec<_> = (0..20)
+            .map(|n| json!({"new_user": format!("x{n}.*")}))
+            .collect();
+        for patterns in [
+            "a.*",
+            "ab.*|a.*|abc",
+            ".*",
+            "abc",
+            "a.*",
+            "(?:a|ab).*",
+            "ab.*",
+        ] {
+            entries.push(json!({"new_user": patterns}));
+        }
+        let subject = Subject {
+            impersonator: "svc",
+            impersonator_groups: &[],
+            target: "abc",
+            target_groups: &[],
+        };
+        assert_eq!(
+            found(&scopes(entries), &subject),
+            [20, 21, 22, 23, 24, 25, 26]
+        );
+    }
+
+    #[test]
+    fn pairs_of_many_names_do_not_fill_the_memory() {
+        let names = |kind: &str, n: usize| -> String {
+            let names: Vec<String> = (0..40).map(|k| format!("{kind}{}", (n + k) % 60)).collect();
+            names.join("|")
+        };
+        let scopes = scopes(
+            (0..60).map(|n| json!({"original_user": names("svc", n), "new_user": names("p", n)})),
+        );
+        let (found, most) = (
+            numbers(&Index::new(&scopes).root),
+            60 * (1 + 6 * 40 * NUMBERS_PER_LITERAL),
+        );
+        assert!(found > 60 * 40, "{found}");
+        assert!(found <= most, "{found} of at most {most}");
+    }
+
+    fn numbers(node: &Node) -> usize {
+        match node {
+            Node::Scopes(numbers) => numbers.len(),
+            Node::Split(split) => {
+                let below = split.whole.values().chain(split.part.values());
+                below.map(numbers).sum::<usize>() + numbers(&split.others)
+            }
+        }
     }
 }

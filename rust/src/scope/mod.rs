@@ -8,6 +8,7 @@ mod index;
 mod list;
 
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 
 use lru::LruCache;
 use parking_lot::Mutex;
@@ -16,7 +17,7 @@ use serde::Deserialize;
 use thiserror::Error;
 
 use crate::name::Folding;
-use crate::pattern::{self, Literals, Pattern, PatternError};
+use crate::pattern::{self, Literals, Pattern, PatternError, Shared};
 
 pub use list::Scopes;
 
@@ -72,42 +73,50 @@ pub struct Subject<'a> {
 /// A rule that decides the pairs it matches.
 #[derive(Debug)]
 pub struct Scope {
-    original_user: Option<Pattern>,
-    original_group: Option<Pattern>,
+    original_user: Option<Arc<Pattern>>,
+    original_group: Option<Arc<Pattern>>,
     new_user: Option<NewUser>,
-    new_group: Option<Pattern>,
+    new_group: Option<Arc<Pattern>>,
     allow: bool,
 }
 
 #[derive(Debug)]
 enum NewUser {
-    Fixed(Pattern),
+    Fixed(Arc<Pattern>),
     Template(Template),
 }
 
 impl Scope {
-    /// Compiles a scope.
+    /// Compiles a scope that shares patterns with others of the file.
     ///
     /// # Errors
     ///
     /// A pattern is refused, or the scope does not say whom it is about.
-    pub fn new(entry: &ScopeEntry, folding: Folding) -> Result<Self, ScopeError> {
-        let original_user = compile("original_user", entry.original_user.as_deref(), folding)?;
+    pub fn new(
+        entry: &ScopeEntry,
+        folding: Folding,
+        shared: &mut Shared,
+    ) -> Result<Self, ScopeError> {
+        let mut compile = |key, source: &Option<String>, folding| {
+            source
+                .as_deref()
+                .map(|source| shared.pattern(source, folding))
+                .transpose()
+                .map_err(|error| ScopeError::Pattern { key, error })
+        };
+        let original_user = compile("original_user", &entry.original_user, folding)?;
+        let original_group = compile("original_group", &entry.original_group, Folding::Exact)?;
+        let new_group = compile("new_group", &entry.new_group, Folding::Exact)?;
         let new_user = entry
             .new_user
             .as_deref()
-            .map(|text| NewUser::new(text, original_user.as_ref(), folding))
+            .map(|text| NewUser::new(text, original_user.as_deref(), folding, shared))
             .transpose()?;
-        let new_group = compile("new_group", entry.new_group.as_deref(), Folding::Exact)?;
         if new_user.is_none() && new_group.is_none() {
             return Err(ScopeError::NoTarget);
         }
         Ok(Scope {
-            original_group: compile(
-                "original_group",
-                entry.original_group.as_deref(),
-                Folding::Exact,
-            )?,
+            original_group,
             original_user,
             new_user,
             new_group,
@@ -131,8 +140,8 @@ impl Scope {
                 .and_then(|pattern| pattern.captures(subject.impersonator))
                 .is_some_and(|captures| template.matches(&captures, subject.target)),
         };
-        let matches = any_matches(self.original_group.as_ref(), subject.impersonator_groups)
-            && any_matches(self.new_group.as_ref(), subject.target_groups)
+        let matches = any_matches(self.original_group.as_deref(), subject.impersonator_groups)
+            && any_matches(self.new_group.as_deref(), subject.target_groups)
             && new_matches();
         matches.then_some(self.allow)
     }
@@ -142,19 +151,13 @@ fn any_matches(pattern: Option<&Pattern>, groups: &[&str]) -> bool {
     pattern.is_none_or(|pattern| groups.iter().any(|group| pattern.matches(group)))
 }
 
-fn compile(
-    key: &'static str,
-    source: Option<&str>,
-    folding: Folding,
-) -> Result<Option<Pattern>, ScopeError> {
-    source
-        .map(|source| Pattern::new(source, folding))
-        .transpose()
-        .map_err(|error| ScopeError::Pattern { key, error })
-}
-
 impl NewUser {
-    fn new(text: &str, original: Option<&Pattern>, folding: Folding) -> Result<Self, ScopeError> {
+    fn new(
+        text: &str,
+        original: Option<&Pattern>,
+        folding: Folding,
+        shared: &mut Shared,
+    ) -> Result<Self, ScopeError> {
         let in_new_user = |error| ScopeError::Pattern {
             key: "new_user",
             error,
@@ -163,7 +166,8 @@ impl NewUser {
         let pieces = pieces(text, group_count)?;
         let captures: Vec<usize> = pieces.iter().filter_map(Piece::capture).collect();
         if captures.is_empty() {
-            return Pattern::new(text, folding)
+            return shared
+                .pattern(text, folding)
                 .map(NewUser::Fixed)
                 .map_err(in_new_user);
         }
@@ -327,7 +331,8 @@ mod tests {
     use super::*;
 
     fn scope(json: &str) -> Result<Scope, ScopeError> {
-        Scope::new(&serde_json::from_str(json).unwrap(), Folding::Exact)
+        let entry = serde_json::from_str(json).unwrap();
+        Scope::new(&entry, Folding::Exact, &mut Shared::default())
     }
 
     fn decide(json: &str, impersonator: &str, target: &str) -> Option<bool> {
