@@ -10,6 +10,7 @@ use super::is_harmless;
 use super::members::{Members, texts};
 use crate::json::JsonError;
 use crate::name::Folding;
+use crate::pattern::Shared;
 use crate::policy::Policy;
 use crate::scope::{Scope, Subject};
 use crate::user::{IMPERSONATE_USER, User};
@@ -87,7 +88,8 @@ fn says_what_stands_there(policy: &Policy, bytes: &[u8], folding: Folding) {
         assert!(members.are_among(&SCOPE_KEYS));
         let allow = members.value("allow").unwrap_or(Value::Bool(true));
         let entry = serde_json::from_str(entry.get()).expect("it was read in the file");
-        let scope = Scope::new(&entry, folding).expect("it was accepted in the file");
+        let alone = &mut Shared::default();
+        let scope = Scope::new(&entry, folding, alone).expect("it was accepted in the file");
         one_by_one.push((scope, allow));
     }
     for impersonator in NAMES {
