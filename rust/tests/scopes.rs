@@ -349,7 +349,6 @@ fn of_any_scopes_the_first_that_matches_decides() {
             Ok(())
         })
         .unwrap();
-    drop(counts);
     assert!(
         allowed.min(denied).min(unmatched) > 500,
         "too much alike to show anything: {allowed} allowed, {denied} denied, {unmatched} not matched"
