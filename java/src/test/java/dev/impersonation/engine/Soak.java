@@ -20,6 +20,8 @@ import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
 
+import static java.util.concurrent.TimeUnit.MINUTES;
+
 /**
  * Decisions of all kinds on many threads, through the jar and the library, each compared with what must come of it, while files change and break, permissions
  * are taken away, the stand-in for Immuta misbehaves and engines are closed.
@@ -82,6 +84,10 @@ final class Soak
         finally {
             stopped = true;
             executor.shutdown();
+        }
+        // Whoever measures the process next must not find them.
+        if (!executor.awaitTermination(1, MINUTES)) {
+            throw new AssertionError("a worker did not end");
         }
     }
 
