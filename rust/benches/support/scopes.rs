@@ -51,7 +51,7 @@ impl Scopes {
             Scopes::Captures => entry("svc_(.*)@(.*)", &format!("other_{number}_p.*@$2")),
             Scopes::Within => entry("svc_.*", &format!(".*-{number}-.*")),
             Scopes::General => {
-                let half = |bit| {
+                let half = |bit: usize| {
                     if number >> bit & 1 == 0 {
                         "[a-m]"
                     } else {
