@@ -8,17 +8,14 @@ use std::fs;
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::{Configuration, TTL, immuta};
+use common::{Configuration, ManualClock, TTL, immuta, reason};
 use fake_immuta::{FakeImmuta, FakeUser, Fault};
-use immuta_impersonation::clock::Clock;
-use immuta_impersonation::{Engine, Request};
-use jiff::{SignedDuration, Timestamp};
-use parking_lot::Mutex;
+use immuta_impersonation::Engine;
+use jiff::SignedDuration;
 use serde_json::Value;
 
 const TICK: Duration = Duration::from_nanos(1);
 const MAX_STALE: Duration = Duration::from_secs(600);
-const START: &str = "2026-11-24T12:00:00Z";
 const STEPS: [SignedDuration; 6] = [
     SignedDuration::from_hours(1),
     SignedDuration::from_hours(-1),
@@ -30,38 +27,12 @@ const STEPS: [SignedDuration; 6] = [
 const POLICY: &str = r#"{"users": [
     {"name": "svc", "permissions": ["IMPERSONATE_USER"]},
     {"name": "alice"},
-    {"name": "guest", "expires": "2026-11-24T18:00:00Z"}]}"#;
-
-#[derive(Default)]
-struct SetClock {
-    elapsed: Mutex<Duration>,
-    set_by: Mutex<SignedDuration>,
-}
-
-impl SetClock {
-    fn advance(&self, by: Duration) {
-        *self.elapsed.lock() += by;
-    }
-
-    fn set(&self, by: SignedDuration) {
-        *self.set_by.lock() += by;
-    }
-}
-
-impl Clock for SetClock {
-    fn elapsed(&self) -> Duration {
-        *self.elapsed.lock()
-    }
-
-    fn now(&self) -> Timestamp {
-        START.parse::<Timestamp>().unwrap() + self.elapsed() + *self.set_by.lock()
-    }
-}
+    {"name": "guest", "expires": "1970-01-01T06:00:00Z"}]}"#;
 
 struct World {
     configuration: Configuration,
     immuta: FakeImmuta,
-    clock: Arc<SetClock>,
+    clock: Arc<ManualClock>,
     engine: Engine,
 }
 
@@ -69,8 +40,8 @@ impl World {
     fn start(configure: impl FnOnce(Configuration) -> Configuration) -> World {
         let immuta = immuta();
         let configuration = configure(Configuration::of(&immuta));
-        let clock = Arc::new(SetClock::default());
-        let engine = Engine::with_clock(configuration.properties(), clock.clone()).unwrap();
+        let clock = Arc::new(ManualClock::default());
+        let engine = configuration.open(&clock);
         World {
             configuration,
             immuta,
@@ -105,8 +76,13 @@ impl World {
         })
     }
 
+    /// Of what is decided when svc asks.
     fn reason(&self, target: &str) -> &'static str {
-        self.engine.decide(&Request::new("svc", target)).as_str()
+        reason(&self.engine, "svc", target)
+    }
+
+    fn set_clock(&self, by: SignedDuration) {
+        *self.clock.set_by.lock() += by;
     }
 }
 
@@ -116,7 +92,7 @@ fn a_revoked_permission_ends_with_its_life_whatever_the_time_of_day_is_set_to() 
         let world = World::with_immuta();
         assert_eq!(world.reason("alice"), "permission");
         world.immuta.put_user(FakeUser::new("svc", &[]));
-        world.clock.set(step);
+        world.set_clock(step);
         world.clock.advance(TTL);
         assert_eq!(world.reason("alice"), "no-permission", "{step}");
     }
@@ -129,7 +105,7 @@ fn nobody_is_forgotten_early_because_the_time_of_day_was_set() {
         assert_eq!(world.reason("mallory"), "permission");
         let asked = world.immuta.requests().len();
         world.immuta.set_fault(Some(Fault::Hang));
-        world.clock.set(step);
+        world.set_clock(step);
         assert_eq!(world.reason("mallory"), "permission", "{step}");
         assert_eq!(world.immuta.requests().len(), asked, "{step}");
     }
@@ -142,7 +118,7 @@ fn a_broken_file_stops_serving_in_time_whatever_the_time_of_day_is_set_to() {
         assert_eq!(world.reason("alice"), "permission");
         fs::write(world.configuration.path("policy.json"), "{").unwrap();
         world.engine.reload();
-        world.clock.set(step);
+        world.set_clock(step);
         world.clock.advance(MAX_STALE - TICK);
         assert_eq!(world.reason("alice"), "permission", "{step}");
         world.clock.advance(TICK);
@@ -154,9 +130,9 @@ fn a_broken_file_stops_serving_in_time_whatever_the_time_of_day_is_set_to() {
 fn an_account_is_expired_by_the_time_of_day_that_holds() {
     let world = World::with_file();
     assert_eq!(world.reason("guest"), "permission");
-    world.clock.set(SignedDuration::from_hours(6));
+    world.set_clock(SignedDuration::from_hours(6));
     assert_eq!(world.reason("guest"), "target-disabled");
-    world.clock.set(SignedDuration::from_hours(-6));
+    world.set_clock(SignedDuration::from_hours(-6));
     assert_eq!(world.reason("guest"), "permission");
 }
 
@@ -165,7 +141,7 @@ fn every_decision_leaves_its_line_while_the_time_of_day_is_set_to_and_fro() {
     let world = World::with_file();
     for step in STEPS {
         assert_eq!(world.reason("alice"), "permission");
-        world.clock.set(step);
+        world.set_clock(step);
         assert_eq!(world.reason("bob"), "unknown-target", "{step}");
     }
     let World {

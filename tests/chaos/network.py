@@ -36,7 +36,10 @@ class Network:
         self._fault: str | None = None
         self._changed = asyncio.Event()
         self._writers: set[asyncio.StreamWriter] = set()
+        self._half_closed: set[asyncio.StreamWriter] = set()
+        self._failures: list[str] = []
         self._loop = asyncio.new_event_loop()
+        self._loop.set_exception_handler(self._note)
         self._thread = threading.Thread(target=self._loop.run_forever, name="network", daemon=True)
         self._server: asyncio.Server | None = None
 
@@ -50,6 +53,8 @@ class Network:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+        # A mistake of ours would be taken for a network that is even worse.
+        assert not self._failures, self._failures
 
     def lead_to(self, port: int) -> None:
         self._target = port
@@ -60,6 +65,11 @@ class Network:
     def repair(self) -> None:
         """Ends the fault. Connections that it spoilt are reset, as after a cut that was long enough."""
         self._call(self._set(None))
+
+    def _note(self, _: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        # Python 3.11 reports tasks that were cancelled, as all are in the end.
+        if not isinstance(context.get("exception"), asyncio.CancelledError):
+            self._failures.append(str(context))
 
     def _call(self, work: Coroutine[Any, Any, Any]) -> Any:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(30)
@@ -111,6 +121,7 @@ class Network:
             yield
         finally:
             self._writers.discard(writer)
+            self._half_closed.discard(writer)
             writer.close()
 
     async def _pass_on(
@@ -120,21 +131,26 @@ class Network:
         spoil: Callable[[bytes, asyncio.StreamWriter], Coroutine[Any, Any, None]],
     ) -> None:
         while data := await reader.read(CHUNK):
+            if writer in self._half_closed:
+                continue
             if self._fault is None:
                 writer.write(data)
             else:
                 await spoil(data, writer)
             await writer.drain()
         if self._fault not in ("blackhole", "drop"):
-            with contextlib.suppress(OSError):
-                writer.write_eof()
+            self._half_close(writer)
+
+    def _half_close(self, writer: asyncio.StreamWriter) -> None:
+        self._half_closed.add(writer)
+        with contextlib.suppress(OSError):
+            writer.write_eof()
 
     async def _spoil_request(self, data: bytes, writer: asyncio.StreamWriter) -> None:
         match self._fault:
             case "half-close":
                 writer.write(data)
-                with contextlib.suppress(OSError):
-                    writer.write_eof()
+                self._half_close(writer)
             case "cut" | "corrupt":
                 writer.write(data)
             case _:

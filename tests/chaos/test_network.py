@@ -145,6 +145,12 @@ def test_after_the_requests_end_no_answer_comes(network: Network, client: socket
     network.break_down("half-close")
     client.sendall(b"one\n")
     assert client.recv(100) == b""
+    # What it goes on to send meets nobody.
+    client.sendall(b"two\n")
+    network.repair()
+    with pytest.raises(ConnectionError):
+        while True:
+            client.sendall(b"three\n")
 
 
 @pytest.mark.parametrize("fault", FAULTS)

@@ -10,7 +10,7 @@ use fake_immuta::{FakeImmuta, FakeUser};
 use immuta_impersonation::clock::Clock;
 use immuta_impersonation::config::Properties;
 use immuta_impersonation::{Engine, Request};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use parking_lot::Mutex;
 use tempfile::TempDir;
 
@@ -18,21 +18,25 @@ use tempfile::TempDir;
 pub const TTL: Duration = Duration::from_secs(30);
 
 #[derive(Default)]
-pub struct ManualClock(Mutex<Duration>);
+pub struct ManualClock {
+    elapsed: Mutex<Duration>,
+    /// By how much somebody has set the time of day.
+    pub set_by: Mutex<SignedDuration>,
+}
 
 impl ManualClock {
     pub fn advance(&self, by: Duration) {
-        *self.0.lock() += by;
+        *self.elapsed.lock() += by;
     }
 }
 
 impl Clock for ManualClock {
     fn elapsed(&self) -> Duration {
-        *self.0.lock()
+        *self.elapsed.lock()
     }
 
     fn now(&self) -> Timestamp {
-        Timestamp::UNIX_EPOCH + self.elapsed()
+        Timestamp::UNIX_EPOCH + self.elapsed() + *self.set_by.lock()
     }
 }
 
