@@ -83,11 +83,19 @@ final class SoakPolicy
     {
         int chance = (int) (mixed(version * 1_000_003L + person.kind.ordinal() * 10_007L + person.number) >>> 1) & 15;
         return switch (person.kind) {
-            case SERVICE -> chance < 10 ? State.HOLDER : chance < 12 ? State.PLAIN : chance < 14 ? State.DISABLED : State.UNKNOWN;
-            case PERSON, ADMIN -> chance < 12 ? State.PLAIN : chance < 14 ? State.DISABLED : State.UNKNOWN;
+            case SERVICE -> chance < 10 ? State.HOLDER : withoutPermission(chance);
+            case PERSON, ADMIN -> withoutPermission(chance);
             case VERSION -> person.number == version ? State.PLAIN : State.UNKNOWN;
             case STRANGER, NO_NAME -> State.UNKNOWN;
         };
+    }
+
+    private static State withoutPermission(int chance)
+    {
+        if (chance < 12) {
+            return State.PLAIN;
+        }
+        return chance < 14 ? State.DISABLED : State.UNKNOWN;
     }
 
     private record Scope(Optional<Pattern> originalUser, Optional<Pattern> newUser, Optional<String> originalGroup, Optional<String> newGroup, boolean allow)

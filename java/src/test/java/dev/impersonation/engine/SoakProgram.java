@@ -1,6 +1,7 @@
 package dev.impersonation.engine;
 
 import java.io.IOException;
+import java.io.PrintStream;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -23,27 +24,28 @@ final class SoakProgram
     public static void main(String[] arguments)
             throws Exception
     {
+        PrintStream output = System.out;
         Path directory = Path.of(arguments[0]);
         long decisions = Long.parseLong(arguments[1]);
         long seed = Long.parseLong(arguments[2]);
-        System.out.printf("%s decisions on %s threads with the seed %s%n", decisions, Soak.THREADS, seed);
+        output.printf("%s decisions on %s threads with the seed %s%n", decisions, Soak.THREADS, seed);
         try (Soak soak = new Soak(directory, seed)) {
             soak.run(decisions / 2);
             Map<String, Long> middle = sizes();
-            System.out.printf("in the middle: %s%n", middle);
+            output.printf("in the middle: %s%n", middle);
             soak.run(decisions - decisions / 2);
             Map<String, Long> end = sizes();
-            System.out.printf("at the end: %s%n", end);
-            soak.summary().forEach(System.out::println);
-            System.out.println(soak.reasons());
+            output.printf("at the end: %s%n", end);
+            soak.summary().forEach(output::println);
+            output.println(soak.reasons());
             end.forEach((name, size) -> {
                 if (size > middle.get(name) * TOLERANCE) {
                     throw new AssertionError("%s grew from %s to %s".formatted(name, middle.get(name), size));
                 }
             });
-            System.out.printf("%s decisions, none wrong; no growth beyond %s times%n", soak.reasons().values().stream().mapToLong(Long::longValue).sum(), TOLERANCE);
+            output.printf("%s decisions, none wrong; no growth beyond %s times%n", soak.reasons().values().stream().mapToLong(Long::longValue).sum(), TOLERANCE);
         }
-        System.out.println("soak: 1 passed");
+        output.println("soak: 1 passed");
     }
 
     /**

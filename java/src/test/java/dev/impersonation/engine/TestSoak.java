@@ -1,6 +1,7 @@
 package dev.impersonation.engine;
 
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestReporter;
 import org.junit.jupiter.api.io.TempDir;
 
 import java.nio.file.Path;
@@ -18,10 +19,10 @@ final class TestSoak
     private Path directory;
 
     @Test
-    void testNoWrongAnswerWhateverHappensMeanwhile()
+    void testNoWrongAnswerWhateverHappensMeanwhile(TestReporter reporter)
             throws Exception
     {
-        System.out.printf("Soak with the seed %s%n", SEED);
+        reporter.publishEntry("seed", String.valueOf(SEED));
         try (Soak soak = new Soak(directory, SEED)) {
             soak.run(200_000);
             assertThat(soak.reasons()).containsOnlyKeys(
