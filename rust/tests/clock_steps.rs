@@ -1,7 +1,6 @@
 //! The time of day is set, by hours and by years, in both directions. What is remembered ends by the clock that
 //! nobody sets; the time of day is for audit lines and for the day on which an account expires.
 
-#[expect(dead_code, reason = "the clock of these tests goes two ways")]
 mod common;
 
 use std::fs;
