@@ -14,8 +14,8 @@ from typing import NamedTuple
 from results import Count, read_count
 
 BASELINE = Path(__file__).with_name("instructions.json")
-# Seeds of hash tables differ from run to run, which changes less than a hundredth.
-ALLOWED = 1.05
+# Seeds of hash tables differ from run to run, and with them which users share a place of a thread.
+ALLOWED = 1.1
 # Another compiler makes other instructions; that is no change of ours, up to a point.
 ALLOWED_TO_ANOTHER_COMPILER = 1.25
 # Where a new baseline is worth writing.
@@ -30,11 +30,11 @@ class Verdict(NamedTuple):
 def judge(counts: Mapping[str, float], baseline: Mapping[str, float], same_compiler: bool) -> Iterator[Verdict]:
     """
     >>> baseline = {"cache 10": 1000.0, "policy file 10": 800.0}
-    >>> for verdict in judge({"cache 10": 1049.0, "policy file 10": 700.0}, baseline, True):
+    >>> for verdict in judge({"cache 10": 1099.0, "policy file 10": 700.0}, baseline, True):
     ...     print(verdict)
-    Verdict(passed=True, text='cache 10: 1049 instructions, 1.05 of the baseline')
+    Verdict(passed=True, text='cache 10: 1099 instructions, 1.10 of the baseline')
     Verdict(passed=True, text='policy file 10: 700 instructions, 0.88 of the baseline: worth a new one')
-    >>> [verdict.passed for verdict in judge({"cache 10": 1051.0, "policy file 10": 800.0}, baseline, True)]
+    >>> [verdict.passed for verdict in judge({"cache 10": 1101.0, "policy file 10": 800.0}, baseline, True)]
     [False, True]
     >>> [verdict.passed for verdict in judge({"cache 10": 1240.0, "policy file 10": 1001.0}, baseline, False)]
     [True, False]
