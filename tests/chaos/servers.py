@@ -5,6 +5,7 @@ import random
 from collections import Counter
 from pathlib import Path
 
+from e2e.clients import HttpSession
 from e2e.credentials import Certificate
 from e2e.jmx import Jmx
 from e2e.policy import DELEGATE_FILE, IMMUTA_CATALOG, POLICY_FILE, RULES_FILE
@@ -15,6 +16,7 @@ from .files import LocalFile
 from .source import Immuta
 from .truth import Truth
 from .world import (
+    ADMIN,
     IMPERSONATORS,
     MAX_STALE,
     NEGATIVE_TTL,
@@ -90,6 +92,12 @@ class ChaosServer:
             self.files["groups"].write(self.world.groups())
         else:
             self.files["policy"].write(self.world.policy())
+
+    def counters(self) -> dict[str, int]:
+        """What the engine has counted since its start, as the administrator sees it."""
+        answer = HttpSession(self.trino, ADMIN).run("SELECT name, value FROM immuta.impersonation.metrics")
+        assert answer.error is None, answer.error
+        return {name: int(value) for name, value in answer.rows}
 
     def _control(self, chance: random.Random) -> dict[str, str]:
         control = {
