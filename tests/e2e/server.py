@@ -12,6 +12,7 @@ import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 from . import environment
 from .audit import check_lines
@@ -206,10 +207,17 @@ class TrinoServer:
         self._signal(signal.SIGTERM)
         self._process.wait(seconds)
 
-    def dump_heap(self, file: Path) -> None:
-        """Writes everything that is in the server's heap into a file, garbage included."""
-        command = [environment.JAVA_HOME / "bin/jcmd", str(self._process.pid), "GC.heap_dump", "-all", file]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, timeout=120)
+    @contextlib.contextmanager
+    def heap_dump(self) -> Iterator[BinaryIO]:
+        """Everything that is in the server's heap, garbage included; half a gigabyte."""
+        path = self.file("heap.hprof")
+        command = [environment.JAVA_HOME / "bin/jcmd", str(self._process.pid), "GC.heap_dump", "-all", path]
+        try:
+            subprocess.run(command, check=True, stdout=subprocess.DEVNULL, timeout=START_SECONDS)
+            with path.open("rb") as file:
+                yield file
+        finally:
+            path.unlink(missing_ok=True)
 
     def kill(self) -> None:
         """As a machine that is gone: nobody is told."""

@@ -129,15 +129,12 @@ def test_the_log_says_what_is_wrong_with_immuta(server: TrinoServer, immuta: Fak
 
 
 def test_the_api_key_of_a_file_is_in_no_heap_dump(server: TrinoServer) -> None:
-    dump = server.file("heap.hprof")
     known = "what the server remembers of a query"
     assert HttpSession(server, "svc").run(f"SELECT '{known}'").value == known
-    server.dump_heap(dump)
-    with dump.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as heap:
+    with server.heap_dump() as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as heap:
         assert heap.find(known.encode()) >= 0, "for comparison"
         for encoding in ["latin-1", "utf-16-le", "utf-16-be"]:
             assert heap.find(API_KEY.encode(encoding)) < 0, encoding
-    dump.unlink()
 
 
 def test_the_api_key_is_nowhere_to_be_read(server: TrinoServer, immuta: FakeImmuta) -> None:

@@ -49,7 +49,7 @@ final class TestHeapDump
     }
 
     /**
-     * The server itself keeps properties as strings, before and after it hands them to a plugin.
+     * Whoever reads properties has them as strings, which the plugin cannot overwrite.
      */
     @Test
     void testKeyInAPropertyIsInTheHeap()
