@@ -76,12 +76,12 @@ class Bench:
         for written in (self._results / "controls").glob("*.jsonl*"):
             written.unlink()
 
-    def resident(self, jvm: Jvm, policy: Path) -> None:
+    def resident(self, jvm: Jvm, policy: Path, number: int) -> None:
         """By how much the JVM grows with our control."""
         names = [next(service_names(10)), next(person_names(10))]
         heap = ["-Xms64m", "-Xmx64m", "-XX:+AlwaysPreTouch"]
         command = [*self.java(jvm, heap), "dev.impersonation.bench.Resident", str(policy), *names]
-        self._start([*command, str(self._results / "resident.txt")], "resident")
+        self._start([*command, str(self._results / f"resident-{number}.txt")], "resident")
 
     def java(self, jvm: Jvm, options: Sequence[str] = ("-Xms1g", "-Xmx2g")) -> list[str]:
         places = [PROGRAMS / "classes", PROGRAMS / "jmh/*", jvm.jars / "spi/*", jvm.jars / "toolkit/*"]
@@ -194,7 +194,9 @@ def main() -> None:
         on_newer, on_older = runs(stack, controls, arguments.opa, arguments.quick)
         titles = {control.name: control.title for run in on_newer for control in run.controls}
         (arguments.results / "titles.json").write_text(json.dumps(titles))
-        bench.resident(newer, controls.folder / "policy-10.json")
+        # One start is quick, but a JVM is never twice the same size.
+        for number in range(1 if arguments.quick else 5):
+            bench.resident(newer, controls.folder / "policy-10.json", number)
         for _ in range(1 if arguments.quick else 3):
             for jvm, its_runs in ((newer, on_newer), (older, on_older)):
                 for run in its_runs:

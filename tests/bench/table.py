@@ -11,7 +11,19 @@ from pathlib import Path
 
 from aims import Aim, Figures, aims
 from plot import Curve, Plot, page
-from results import Count, Key, Measured, Row, Size, by_age, read_count, read_measured, read_rows, read_sizes
+from results import (
+    Count,
+    Key,
+    Measured,
+    Row,
+    Size,
+    by_age,
+    read_count,
+    read_measured,
+    read_resident,
+    read_rows,
+    read_sizes,
+)
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 BEGIN = "<!-- What follows is written by ./dev bench. -->"
@@ -224,9 +236,9 @@ def main() -> None:
     sections: list[tuple[str, list[str]]] = []
     rows = list(read_rows(results / "criterion"))
     sizes = read_sizes(results / "growth.jsonl")
-    resident_file = results / "jvm" / "resident.txt"
-    resident = int(resident_file.read_text()) if "jvm" in parts and resident_file.exists() else None
+    resident = None
     if "jvm" in parts:
+        resident = read_resident(results / "jvm")
         measured = read_measured(results / "jvm")
         titles = json.loads((results / "jvm" / "titles.json").read_text(encoding="utf-8"))
         figures = Figures(measured, sizes if "growth" in parts else [], resident)
