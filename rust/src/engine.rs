@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use crate::admin::Admins;
 use crate::audit::{Audit, EndedQuery, NamesInSource};
 use crate::clock::{Clock, SystemClock};
@@ -73,6 +75,17 @@ impl<'a> Request<'a> {
             query_id: None,
         }
     }
+}
+
+/// A decision, and what a shim keeps of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Decided {
+    /// Why it is a yes or a no.
+    pub reason: Reason,
+    /// Whether [`Engine::explain`] says more than the reason's own sentence.
+    pub has_more_to_say: bool,
+    /// When it was made, as the audit file has it; `None` if decisions are not recorded.
+    pub recorded: Option<Timestamp>,
 }
 
 /// A decision, and what a shim needs that gives a query the target's rights itself.
@@ -211,9 +224,19 @@ impl Engine {
 
     /// Decides, and records the decision. A decision that should be recorded and cannot be is a denial.
     pub fn decide(&self, request: &Request<'_>) -> Reason {
+        self.decided(request).reason
+    }
+
+    /// Decides as [`Engine::decide`] does, and says what else there is to say of the decision.
+    pub fn decided(&self, request: &Request<'_>) -> Decided {
         let view = self.source.view();
         let reason = self.judge(&view, request).reason;
-        self.record(&view, request, reason)
+        let (reason, recorded) = self.record(&view, request, reason);
+        Decided {
+            reason,
+            has_more_to_say: view.maps_names() && name_at_fault(reason, request).is_some(),
+            recorded,
+        }
     }
 
     /// Decides as [`Engine::decide`] does, says at which step, and records nothing.
@@ -234,7 +257,7 @@ impl Engine {
                 Err(Unavailable) => reason = Reason::LookupUnavailable,
             }
         }
-        let reason = self.record(&view, request, reason);
+        let (reason, _) = self.record(&view, request, reason);
         if !reason.is_allow() {
             groups.clear();
         }
@@ -257,17 +280,24 @@ impl Engine {
         Ok(groups)
     }
 
-    fn record(&self, view: &View<'_>, request: &Request<'_>, reason: Reason) -> Reason {
-        let reason = match &self.audit {
+    /// The reason that holds then, and when that is.
+    fn record(
+        &self,
+        view: &View<'_>,
+        request: &Request<'_>,
+        reason: Reason,
+    ) -> (Reason, Option<Timestamp>) {
+        let (reason, recorded) = match &self.audit {
             Some(audit) => {
                 let names = self.names_in(view, &request.impersonator, &request.target);
-                audit.record(self.clock.now(), request, names, reason)
+                let now = self.clock.now();
+                (audit.record(now, request, names, reason), Some(now))
             }
-            None => reason,
+            None => (reason, None),
         };
         self.counted.count(reason);
         self.history.add(view.elapsed(), request, reason);
-        reason
+        (reason, recorded)
     }
 
     /// The names by which the permission source knows the two users.
@@ -295,12 +325,8 @@ impl Engine {
     /// says by which one the user at fault was looked up, since nobody would find the mistake otherwise.
     pub fn explain(&self, reason: Reason, request: &Request<'_>) -> Cow<'static, str> {
         let sentence = reason.sentence();
-        let name = match reason {
-            Reason::UnknownUser | Reason::UserDisabled | Reason::NoPermission => {
-                &request.impersonator
-            }
-            Reason::UnknownTarget | Reason::TargetDisabled => &request.target,
-            _ => return sentence.into(),
+        let Some(name) = name_at_fault(reason, request) else {
+            return sentence.into();
         };
         match self.mapped(&self.source.view(), name) {
             Some(Mapped::To(name)) => {
@@ -420,5 +446,16 @@ impl Engine {
             );
             audit.record_query(self.clock.now(), query, names);
         }
+    }
+}
+
+/// Of whom the permission source said what decided.
+fn name_at_fault<'r, 'a>(reason: Reason, request: &'r Request<'a>) -> Option<&'r Name<'a>> {
+    match reason {
+        Reason::UnknownUser | Reason::UserDisabled | Reason::NoPermission => {
+            Some(&request.impersonator)
+        }
+        Reason::UnknownTarget | Reason::TargetDisabled => Some(&request.target),
+        _ => None,
     }
 }

@@ -5,12 +5,15 @@
 //! that case is never an answer. No thread of the engine attaches to the JVM.
 
 use std::any::Any;
+use std::panic::{catch_unwind, resume_unwind};
+use std::ptr::NonNull;
 use std::slice;
 use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
+use jiff::Timestamp;
 use jni::errors::ErrorPolicy;
-use jni::objects::{JByteArray, JClass, JString, JThrowable, JValue};
+use jni::objects::{JByteArray, JByteBuffer, JClass, JString, JThrowable, JValue};
 use jni::sys::{jboolean, jbyte, jint, jlong};
 use jni::{Env, EnvUnowned, jni_sig, jni_str};
 use thiserror::Error;
@@ -18,7 +21,7 @@ use zeroize::Zeroize as _;
 
 use crate::VERSION;
 use crate::config::{APIKEY, ConfigError};
-use crate::engine::Engine;
+use crate::engine::{Decided, Engine, Request};
 use crate::expression::{self, ExpressionError};
 use crate::log::Log;
 use crate::panics;
@@ -94,11 +97,17 @@ fn place(handle: jlong) -> Result<&'static Place, BoundaryError> {
         .ok_or(BoundaryError::Closed)
 }
 
-fn check(handle: jlong, request: &[u8]) -> Result<jint, BoundaryError> {
+fn check(handle: jlong, request: Result<Request<'_>, WireError>) -> Result<jlong, BoundaryError> {
     let engine = place(handle)?.engine.load();
     let engine = engine.as_ref().ok_or(BoundaryError::Closed)?;
-    let reason = engine.decide(&wire::read_request(request)?);
-    Ok(jint::from(reason.code()))
+    let Decided {
+        reason,
+        has_more_to_say,
+        recorded,
+    } = engine.decided(&request?);
+    let micros = recorded.map_or(0, Timestamp::as_microsecond);
+    // The code, the flag and the time in one number, of which the time is cut off where the clock is centuries wrong.
+    Ok(micros << 9 | jlong::from(has_more_to_say) << 8 | jlong::from(reason.code()))
 }
 
 fn bind(handle: jlong, request: &[u8]) -> Result<Vec<u8>, BoundaryError> {
@@ -178,20 +187,6 @@ fn with_bytes<'local, T>(
         return Err(BoundaryError::Null);
     }
     let length = array.len(env)?;
-    with_first_bytes(env, array, length, limit, use_bytes)
-}
-
-/// Copies the beginning of a Java array and hands the bytes on. The JVM refuses more than there are.
-fn with_first_bytes<'local, T>(
-    env: &mut Env<'local>,
-    array: &JByteArray<'local>,
-    length: usize,
-    limit: usize,
-    use_bytes: impl FnOnce(&mut Env<'local>, &[u8]) -> Result<T, BoundaryError>,
-) -> Result<T, BoundaryError> {
-    if array.is_null() {
-        return Err(BoundaryError::Null);
-    }
     if length > limit {
         return Err(BoundaryError::TooLarge(length, limit));
     }
@@ -208,6 +203,30 @@ fn with_first_bytes<'local, T>(
     // as long as the call.
     let bytes = unsafe { slice::from_raw_parts(bytes.as_ptr().cast::<u8>(), bytes.len()) };
     use_bytes(env, bytes)
+}
+
+/// Hands on the request that a Java thread has written into its `RequestBuffer`. Nothing is left of it there
+/// afterwards: threads live long, and nobody's names are to stay with them.
+fn with_memory<T>(
+    address: jlong,
+    length: jint,
+    use_request: impl FnOnce(Result<Request<'_>, WireError>) -> Result<T, BoundaryError>,
+) -> Result<T, BoundaryError> {
+    // A negative length is larger than any.
+    let length = usize::try_from(length).unwrap_or(usize::MAX);
+    if length > wire::MOST_UNITS {
+        return Err(BoundaryError::TooLarge(length, wire::MOST_UNITS));
+    }
+    let memory = NonNull::new(address as *mut u16)
+        .filter(|memory| memory.is_aligned())
+        .ok_or(BoundaryError::Null)?;
+    // SAFETY: `RequestBuffer`, the only caller, passes the beginning of `MOST_UNITS` initialised characters that it
+    // owns and keeps while it calls, and which no other thread knows of.
+    let units = unsafe { slice::from_raw_parts_mut(memory.as_ptr(), length) };
+    let mut room: wire::Room = [0; _];
+    let request = wire::read_units(units, &mut room);
+    units.fill(0);
+    use_request(request)
 }
 
 /// Throws an `EngineException`. The value that the native method returns is not seen then.
@@ -291,7 +310,7 @@ pub extern "system" fn Java_dev_impersonation_engine_Natives_open<'local>(
         .resolve::<ThrowEngineException>()
 }
 
-/// `int check(long handle, byte[] request)`
+/// `long check(long handle, byte[] request)`
 // SAFETY: the name is that of a method of our own class, so nothing else has it.
 #[unsafe(no_mangle)]
 pub extern "system" fn Java_dev_impersonation_engine_Natives_check<'local>(
@@ -299,31 +318,45 @@ pub extern "system" fn Java_dev_impersonation_engine_Natives_check<'local>(
     _class: JClass<'local>,
     handle: jlong,
     request: JByteArray<'local>,
-) -> jint {
+) -> jlong {
     env.with_env(|env| {
         with_bytes(env, &request, wire::MAX_REQUEST, |_, bytes| {
-            check(handle, bytes)
+            check(handle, wire::read_request(bytes))
         })
     })
     .resolve::<ThrowEngineException>()
 }
 
-/// `int checkFirst(long handle, byte[] bytes, int length)`
+/// `long checkAt(long handle, long address, int length)`
 // SAFETY: the name is that of a method of our own class, so nothing else has it.
 #[unsafe(no_mangle)]
-pub extern "system" fn Java_dev_impersonation_engine_Natives_checkFirst<'local>(
+pub extern "system" fn Java_dev_impersonation_engine_Natives_checkAt<'local>(
     mut env: EnvUnowned<'local>,
     _class: JClass<'local>,
     handle: jlong,
-    bytes: JByteArray<'local>,
+    address: jlong,
     length: jint,
-) -> jint {
-    env.with_env(|env| {
-        // A negative length is larger than any.
-        let length = usize::try_from(length).unwrap_or(usize::MAX);
-        with_first_bytes(env, &bytes, length, wire::MAX_REQUEST, |_, bytes| {
-            check(handle, bytes)
-        })
+) -> jlong {
+    // What `with_env` does first costs as much as a decision, and only a failure needs it.
+    let decided = catch_unwind(|| with_memory(address, length, |request| check(handle, request)));
+    match decided {
+        Ok(Ok(code)) => code,
+        failed => env
+            .with_env(|_| failed.unwrap_or_else(|payload| resume_unwind(payload)))
+            .resolve::<ThrowEngineException>(),
+    }
+}
+
+/// `long address(ByteBuffer memory)`
+// SAFETY: the name is that of a method of our own class, so nothing else has it.
+#[unsafe(no_mangle)]
+pub extern "system" fn Java_dev_impersonation_engine_Natives_address<'local>(
+    mut env: EnvUnowned<'local>,
+    _class: JClass<'local>,
+    memory: JByteBuffer<'local>,
+) -> jlong {
+    env.with_env(|env| -> Result<_, BoundaryError> {
+        Ok(env.get_direct_buffer_address(&memory)? as jlong)
     })
     .resolve::<ThrowEngineException>()
 }
@@ -685,12 +718,12 @@ mod tests {
                     for turn in 0..4 {
                         let user = format!("svc-{number}-{turn}");
                         let handle = place_of(&user, folder);
-                        let asked = check(handle, &as_alice(&user)).unwrap();
-                        assert_eq!(asked, jint::from(Reason::Permission.code()));
-                        let stranger = check(handle, &as_alice("svc")).unwrap();
-                        assert_eq!(stranger, jint::from(Reason::UnknownUser.code()));
+                        let asked = check(handle, wire::read_request(&as_alice(&user))).unwrap();
+                        assert_eq!(asked, jlong::from(Reason::Permission.code()));
+                        let stranger = check(handle, wire::read_request(&as_alice("svc"))).unwrap();
+                        assert_eq!(stranger, jlong::from(Reason::UnknownUser.code()));
                         close(handle).unwrap();
-                        let closed = check(handle, &as_alice(&user));
+                        let closed = check(handle, wire::read_request(&as_alice(&user)));
                         assert!(matches!(closed, Err(BoundaryError::Closed)));
                     }
                 });

@@ -33,11 +33,13 @@ use crate::name::Name;
 use crate::reason::Reason;
 
 mod operators;
+mod units;
 
 pub use operators::{
     read_caller, read_flush, read_viewer, write_metrics, write_past, write_remembered,
     write_settings,
 };
+pub use units::{MOST_UNITS, Room, read_units};
 
 /// The largest ended query, in bytes: some have thousands of tables.
 pub const MAX_ENDED_QUERY: usize = 16 * MAX_REQUEST;

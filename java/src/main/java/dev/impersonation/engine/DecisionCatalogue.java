@@ -47,6 +47,15 @@ final class DecisionCatalogue
     }
 
     /**
+     * As {@link #decision(int)}, at this time.
+     */
+    Decision decision(int code, long micros)
+    {
+        Decision decision = decision(code);
+        return new Decision(decision.allowed(), decision.reason(), micros);
+    }
+
+    /**
      * A code that is not in the catalogue is an error, whatever its number: only a known reason lets anybody in.
      */
     Decision decision(int code)

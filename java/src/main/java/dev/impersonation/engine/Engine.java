@@ -20,8 +20,9 @@ import static java.util.Objects.requireNonNull;
 public final class Engine
         implements AutoCloseable
 {
-    /** For requests of usual size, so that they leave no garbage. */
-    static final ThreadLocal<byte[]> BUFFER = ThreadLocal.withInitial(() -> new byte[256]);
+    private static final int CODE = 0xFF;
+    private static final int HAS_MORE_TO_SAY = 0x100;
+    private static final int TIME_SHIFT = 9;
 
     private final DecisionCatalogue catalogue;
     private final long handle;
@@ -54,8 +55,9 @@ public final class Engine
     {
         requireNonNull(request, "request is null");
         requireOpen();
-        Decision decision = catalogue.decision(decide(request));
-        if (decision.allowed()) {
+        long answer = decide(request);
+        Decision decision = catalogue.decision((int) (answer & CODE), answer >> TIME_SHIFT);
+        if ((answer & HAS_MORE_TO_SAY) == 0) {
             return decision;
         }
         return explained(decision, request.encode());
@@ -173,20 +175,15 @@ public final class Engine
         Natives.recordQuery(handle, query.encode());
     }
 
-    private int decide(Request request)
+    /**
+     * The reason's code, whether {@link Natives#explain} has more to say than the reason, and when it was decided.
+     */
+    private long decide(Request request)
     {
-        int size = request.size();
-        byte[] buffer = BUFFER.get();
-        if (size > buffer.length) {
-            return Natives.check(handle, request.encode());
+        if (RequestBuffer.fits(request)) {
+            return RequestBuffer.ofThread().check(handle, request);
         }
-        try {
-            return Natives.checkFirst(handle, buffer, request.encodeTo(buffer));
-        }
-        finally {
-            // Threads live long. Nobody's names are to stay with them.
-            Arrays.fill(buffer, (byte) 0);
-        }
+        return Natives.check(handle, request.encode());
     }
 
     private Decision explained(Decision decision, byte[] request)
@@ -196,7 +193,7 @@ public final class Engine
         }
         Reason reason = decision.reason();
         // Where the permission source knows users by other names, the sentence says by which.
-        return new Decision(false, new Reason(reason.code(), reason.name(), Natives.explain(handle, reason.code(), request)));
+        return new Decision(false, new Reason(reason.code(), reason.name(), Natives.explain(handle, reason.code(), request)), decision.micros());
     }
 
     private void requireOpen()

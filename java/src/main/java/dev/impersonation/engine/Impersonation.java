@@ -10,7 +10,7 @@ import static java.util.Objects.requireNonNull;
 /**
  * An impersonation that the engine allowed.
  *
- * @param decided when the answer was there
+ * @param decided when the answer was there, as the audit file has it; the epoch where decisions are not recorded
  */
 public record Impersonation(Path path, Reason reason, Instant decided, String impersonator, String target, Optional<String> principal)
 {

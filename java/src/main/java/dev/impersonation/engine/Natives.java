@@ -1,5 +1,7 @@
 package dev.impersonation.engine;
 
+import java.nio.ByteBuffer;
+
 /**
  * The functions of the native library. Their byte formats are described at {@link MessageWriter} and {@link MessageReader}, and at the methods of {@link Engine} and of
  * {@link Expressions}.
@@ -14,12 +16,24 @@ final class Natives
 
     static native long open(byte[] properties);
 
-    static native int check(long handle, byte[] request);
+    /**
+     * @return the code of the reason in the lowest 8 bits, in the next whether {@link #explain} has more to say than the reason's sentence, in the others when it was
+     * decided, in microseconds since 1970, or zero where decisions are not recorded
+     */
+    static native long check(long handle, byte[] request);
 
     /**
-     * As {@link #check}, of a request that is the beginning of a longer array.
+     * As {@link #check}, of a request in memory that {@link RequestBuffer} owns. Nothing is left of the request there.
+     *
+     * @param address what {@link #address} said of that memory, which is still there
+     * @param length of the request in characters
      */
-    static native int checkFirst(long handle, byte[] bytes, int length);
+    static native long checkAt(long handle, long address, int length);
+
+    /**
+     * Where the memory of a direct buffer begins.
+     */
+    static native long address(ByteBuffer memory);
 
     static native byte[] bind(long handle, byte[] request);
 

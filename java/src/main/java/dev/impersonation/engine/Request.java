@@ -48,21 +48,7 @@ public record Request(
         return write(new MessageWriter(size())).toBytes();
     }
 
-    /**
-     * Encodes into the first bytes of an array.
-     *
-     * @param bytes at least {@link #size} of them
-     * @return how many are written
-     */
-    int encodeTo(byte[] bytes)
-    {
-        return write(new MessageWriter(bytes)).size();
-    }
-
-    /**
-     * How many bytes the encoded request has.
-     */
-    int size()
+    private int size()
     {
         long size = 2 + MessageWriter.sizeOf(impersonator) + MessageWriter.sizeOf(target) + MessageWriter.sizeOf(principal) + MessageWriter.sizeOf(queryId) + Integer.BYTES;
         for (String group : groups) {

@@ -1,11 +1,10 @@
 package dev.impersonation.trino;
 
+import dev.impersonation.engine.Decision;
 import dev.impersonation.engine.Impersonation;
-import dev.impersonation.engine.Reason;
 import io.trino.spi.security.Identity;
 
 import java.security.Principal;
-import java.time.Instant;
 import java.util.Optional;
 
 import static dev.impersonation.engine.Request.Path.NATIVE;
@@ -37,15 +36,14 @@ final class ChainedImpersonationDetector
         if (!last.isKnown() || !last.target.equals(sessionUser)) {
             return Optional.empty();
         }
-        Instant decided = Instant.ofEpochSecond(last.decidedSecond, last.decidedNano);
-        return Optional.of(new Impersonation(NATIVE, last.reason, decided, last.impersonator, last.target, last.principal.map(Principal::getName)));
+        return Optional.of(new Impersonation(NATIVE, last.decision.reason(), last.decision.time(), last.impersonator, last.target, last.principal.map(Principal::getName)));
     }
 
-    void allowed(Identity impersonator, String target, Reason reason)
+    void allowed(Identity impersonator, String target, Decision decision)
     {
         // Nobody became somebody else, so what was remembered before still holds.
         if (!impersonator.getUser().equals(target)) {
-            lastAllowed.get().remember(impersonator, target, reason);
+            lastAllowed.get().remember(impersonator, target, decision);
         }
     }
 
@@ -74,7 +72,7 @@ final class ChainedImpersonationDetector
     }
 
     /**
-     * What one thread remembers. It is used again and again, so that a check leaves no garbage.
+     * What one thread remembers. It is used again and again, since a check leaves as little garbage as it can.
      */
     private static final class LastAllowed
     {
@@ -82,9 +80,7 @@ final class ChainedImpersonationDetector
         /** Null if nothing is remembered. */
         private String target;
         private Optional<Principal> principal = Optional.empty();
-        private Reason reason;
-        private long decidedSecond;
-        private int decidedNano;
+        private Decision decision;
         /** Whether the request has come to its query. */
         private boolean settled;
 
@@ -98,17 +94,14 @@ final class ChainedImpersonationDetector
             return isKnown() && !settled;
         }
 
-        private void remember(Identity impersonator, String target, Reason reason)
+        private void remember(Identity impersonator, String target, Decision decision)
         {
             requireNonNull(target, "target is null");
-            requireNonNull(reason, "reason is null");
+            requireNonNull(decision, "decision is null");
             this.impersonator = impersonator.getUser();
             this.target = target;
             this.principal = impersonator.getPrincipal();
-            this.reason = reason;
-            Instant now = Instant.now();
-            decidedSecond = now.getEpochSecond();
-            decidedNano = now.getNano();
+            this.decision = decision;
             settled = false;
         }
 
@@ -117,7 +110,7 @@ final class ChainedImpersonationDetector
             impersonator = null;
             target = null;
             principal = Optional.empty();
-            reason = null;
+            decision = null;
         }
     }
 }

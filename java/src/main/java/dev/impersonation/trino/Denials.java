@@ -3,16 +3,17 @@ package dev.impersonation.trino;
 import dev.impersonation.engine.EngineException;
 import io.trino.spi.security.AccessDeniedException;
 
+import java.util.Optional;
 import java.util.logging.Level;
 import java.util.logging.Logger;
-
-import static io.trino.spi.security.AccessDeniedException.denyImpersonateUser;
 
 /**
  * What both paths say of an impersonation that is refused.
  */
 final class Denials
 {
+    private static final Optional<DenialWords> WORDS = DenialWords.learn();
+
     private Denials() {}
 
     /**
@@ -20,13 +21,10 @@ final class Denials
      */
     static AccessDeniedException ofImpersonation(String user, String target, String sentence)
     {
-        try {
-            denyImpersonateUser(user, target, sentence);
+        if (WORDS.isPresent()) {
+            return WORDS.get().denial(user, target, sentence);
         }
-        catch (AccessDeniedException e) {
-            return e;
-        }
-        throw new IllegalStateException("Trino's denial does not deny");
+        return DenialWords.byServer(user, target, sentence);
     }
 
     /**

@@ -34,6 +34,9 @@ final class ImpersonationAccessControl
     private final QueryRecorder recorder;
     private final CheckedForTarget.Environment environment;
     private final Map<Method, Handler> handlers;
+    private final Handler impersonation = (proxy, arguments) -> checkImpersonation(arguments);
+    /** As the proxy names it, so that the question asked most is found without a search. The same for every thread. */
+    private Method impersonationMethod;
 
     private ImpersonationAccessControl(
             Class<? extends SystemAccessControl> type,
@@ -77,8 +80,14 @@ final class ImpersonationAccessControl
     public Object invoke(Object proxy, Method method, Object[] arguments)
             throws Throwable
     {
+        if (method == impersonationMethod) {
+            return checkImpersonation(arguments);
+        }
         Handler handler = handlers.get(method);
         if (handler != null) {
+            if (handler == impersonation) {
+                impersonationMethod = method;
+            }
             return handler.invoke(proxy, arguments);
         }
         return switch (method.getName()) {
@@ -100,6 +109,12 @@ final class ImpersonationAccessControl
         }
     }
 
+    private Object checkImpersonation(Object[] arguments)
+    {
+        check.check((Identity) arguments[0], (String) arguments[1]);
+        return null;
+    }
+
     private Handler handler(Method method)
     {
         if (Forwarder.isShutdown(method)) {
@@ -112,10 +127,7 @@ final class ImpersonationAccessControl
         switch (method.getName()) {
             case "checkCanImpersonateUser":
                 if (parameters.equals(List.of(Identity.class, String.class))) {
-                    return (proxy, arguments) -> {
-                        check.check((Identity) arguments[0], (String) arguments[1]);
-                        return null;
-                    };
+                    return impersonation;
                 }
                 if (parameters.equals(List.of(SystemSecurityContext.class, String.class))) {
                     return (proxy, arguments) -> {

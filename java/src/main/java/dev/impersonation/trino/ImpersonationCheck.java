@@ -64,7 +64,7 @@ final class ImpersonationCheck
             chains.denied();
             throw Denials.ofImpersonation(impersonator.getUser(), target, decision.reason().sentence());
         }
-        chains.allowed(impersonator, target, decision.reason());
+        chains.allowed(impersonator, target, decision);
     }
 
     private Request request(Identity impersonator, String target)

@@ -87,9 +87,9 @@ final class TestEngine
     {
         try (Engine engine = Engine.open(new TestingConfiguration(directory).properties())) {
             assertThat(engine.check(SVC_AS_BOB).allowed()).isTrue();
-            assertThat(Engine.BUFFER.get()).containsOnly(0);
+            assertThat(RequestBuffer.ofThread().contents()).containsOnly('\0');
             assertThat(engine.check(new Request(NATIVE, false, "bob", "svc", Optional.empty(), Set.of("g"))).allowed()).isFalse();
-            assertThat(Engine.BUFFER.get()).containsOnly(0);
+            assertThat(RequestBuffer.ofThread().contents()).containsOnly('\0');
         }
     }
 
@@ -97,13 +97,31 @@ final class TestEngine
     void testRequestsOfEverySizeAroundTheBuffers()
             throws IOException
     {
-        int most = Engine.BUFFER.get().length;
+        int most = RequestBuffer.CAPACITY;
         try (Engine engine = Engine.open(new TestingConfiguration(directory).properties())) {
             for (int length = most - 40; length < most + 40; length++) {
                 Request large = new Request(NATIVE, false, "svc", "bob", Optional.of("p".repeat(length)), Set.of());
                 assertThat(engine.check(large).reason().name()).isEqualTo("permission");
                 // Of the longer one before nothing is left.
                 assertThat(engine.check(SVC_AS_BOB).reason().name()).isEqualTo("permission");
+            }
+        }
+    }
+
+    @Test
+    void testRequestsOfEverySizeAreRecordedAlike()
+            throws IOException
+    {
+        String filling = "x".repeat(RequestBuffer.CAPACITY);
+        try (Engine engine = Engine.open(new TestingConfiguration(directory).properties())) {
+            for (String name : List.of("", "svc", "zoë", "日本", "😀", "\ud83d", "a\ude00", "a\0b", "\uffff")) {
+                Request small = new Request(PROPERTY, true, name, "t" + name, Optional.of("p" + name), Optional.of("q" + name), Set.of("g" + name));
+                Request large = new Request(PROPERTY, true, name, "t" + name, Optional.of("p" + name), Optional.of("q" + name), Set.of("g" + name, filling));
+                assertThat(RequestBuffer.fits(small)).isTrue();
+                assertThat(RequestBuffer.fits(large)).isFalse();
+                assertThat(engine.check(small).reason()).isEqualTo(engine.check(large).reason());
+                List<PastDecision> recorded = engine.decisions(Optional.empty()).subList(0, 2);
+                assertThat(recorded.get(0)).usingRecursiveComparison().ignoringFields("time").isEqualTo(recorded.get(1));
             }
         }
     }

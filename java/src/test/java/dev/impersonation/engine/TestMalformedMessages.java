@@ -107,7 +107,7 @@ final class TestMalformedMessages
         Optional<Question> question = PackedReader.read(bytes, PackedReader::question);
         if (question.isPresent()) {
             int expected = expectedCode(question.get());
-            assertThat(Natives.check(handle, bytes)).as(describe(bytes)).isEqualTo(expected);
+            assertThat(Natives.check(handle, bytes) & 0xFF).as(describe(bytes)).isEqualTo(expected);
             // Nobody here has groups.
             assertThat(Natives.bind(handle, bytes)).as(describe(bytes)).isEqualTo(ByteBuffer.allocate(8).putInt(expected).putInt(0).array());
             assertThat(Natives.explain(handle, expected, bytes)).as(describe(bytes)).isNotBlank();

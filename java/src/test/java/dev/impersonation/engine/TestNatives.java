@@ -11,11 +11,15 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.file.Path;
+import java.time.Instant;
 import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Random;
 import java.util.Set;
 import java.util.stream.IntStream;
 
@@ -24,6 +28,7 @@ import static dev.impersonation.engine.EngineException.Code.INTERNAL;
 import static dev.impersonation.engine.EngineException.Code.INVALID_REQUEST;
 import static dev.impersonation.engine.EngineException.Code.REQUEST_TOO_LARGE;
 import static dev.impersonation.engine.Request.Path.NATIVE;
+import static java.time.temporal.ChronoUnit.MICROS;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -56,8 +61,8 @@ final class TestNatives
     @Test
     void testAllowAndDeny()
     {
-        assertThat(Natives.check(handle, REQUEST)).isEqualTo(1);
-        assertThat(Natives.check(handle, new Request(NATIVE, false, "bob", "svc", Optional.empty(), Set.of()).encode())).isEqualTo(21);
+        assertThat(code(Natives.check(handle, REQUEST))).isEqualTo(1);
+        assertThat(code(Natives.check(handle, new Request(NATIVE, false, "bob", "svc", Optional.empty(), Set.of()).encode()))).isEqualTo(21);
     }
 
     @ParameterizedTest
@@ -76,7 +81,7 @@ final class TestNatives
         assertFails(() -> Natives.bind(handle, null), INVALID_REQUEST);
         assertFails(() -> Natives.explain(handle, 21, null), INVALID_REQUEST);
         assertFails(() -> Natives.forUser(null), INVALID_REQUEST);
-        assertThat(Natives.check(handle, REQUEST)).isEqualTo(1);
+        assertThat(code(Natives.check(handle, REQUEST))).isEqualTo(1);
     }
 
     @Test
@@ -84,7 +89,7 @@ final class TestNatives
     {
         Natives.close(handle);
         assertFails(() -> Natives.check(handle, REQUEST), CLOSED);
-        assertFails(() -> Natives.checkFirst(handle, REQUEST, REQUEST.length), CLOSED);
+        assertFails(() -> new Memory().check(handle, "\0\0\1a\1b\0\0\0"), CLOSED);
         assertFails(() -> Natives.bind(handle, REQUEST), CLOSED);
         Natives.close(handle);
     }
@@ -128,27 +133,66 @@ final class TestNatives
     }
 
     @Test
-    void testRequestAtTheBeginningOfALongerArray()
+    void testRequestInMemory()
     {
-        byte[] longer = Arrays.copyOf(REQUEST, 1000);
-        Arrays.fill(longer, REQUEST.length, longer.length, (byte) 'x');
-        assertThat(Natives.checkFirst(handle, longer, REQUEST.length)).isEqualTo(1);
-        assertThat(Natives.checkFirst(handle, REQUEST, REQUEST.length)).isEqualTo(1);
-        assertFails(() -> Natives.checkFirst(handle, longer, REQUEST.length - 1), INVALID_REQUEST);
-        assertFails(() -> Natives.checkFirst(handle, longer, REQUEST.length + 1), INVALID_REQUEST);
-        assertFails(() -> Natives.checkFirst(handle, longer, 0), INVALID_REQUEST);
+        Memory memory = new Memory();
+        String svcAsBob = "\0\0\3svc\3bob\0\0\0";
+        assertThat(code(memory.check(handle, svcAsBob))).isEqualTo(1);
+        assertThat(memory.contents()).containsOnly('\0');
+        assertThat(code(memory.check(handle, "\0\0\3bob\3svc\1\4x@EX\1\2id\2\1g\0"))).isEqualTo(21);
+        for (int length = 0; length < svcAsBob.length(); length++) {
+            String truncated = svcAsBob.substring(0, length);
+            assertFails(() -> memory.check(handle, truncated), INVALID_REQUEST);
+            assertThat(memory.contents()).containsOnly('\0');
+        }
+        assertFails(() -> memory.check(handle, svcAsBob + "\0"), INVALID_REQUEST);
     }
 
     @Test
-    void testMoreBytesThanTheArrayHas()
+    void testAnyCharactersInMemory()
     {
-        assertFails(() -> Natives.checkFirst(handle, REQUEST, REQUEST.length + 1), INTERNAL);
-        assertFails(() -> Natives.checkFirst(handle, new byte[0], 1), INTERNAL);
-        assertFails(() -> Natives.checkFirst(handle, REQUEST, -1), REQUEST_TOO_LARGE);
-        assertFails(() -> Natives.checkFirst(handle, REQUEST, Integer.MIN_VALUE), REQUEST_TOO_LARGE);
-        assertFails(() -> Natives.checkFirst(handle, REQUEST, Integer.MAX_VALUE), REQUEST_TOO_LARGE);
-        assertFails(() -> Natives.checkFirst(handle, null, 0), INVALID_REQUEST);
-        assertThat(Natives.checkFirst(handle, REQUEST, REQUEST.length)).isEqualTo(1);
+        Memory memory = new Memory();
+        Random random = new Random(20261125);
+        int answered = 0;
+        for (int message = 0; message < 20_000; message++) {
+            char[] characters = new char[random.nextInt(40)];
+            for (int index = 0; index < characters.length; index++) {
+                characters[index] = (char) (random.nextInt(8) > 0 ? random.nextInt(4) : random.nextInt(Character.MAX_VALUE + 1));
+            }
+            try {
+                assertThat(code(memory.check(handle, new String(characters)))).isGreaterThan(3);
+                answered++;
+            }
+            catch (EngineException e) {
+                assertThat(e.getCode()).isEqualTo(INVALID_REQUEST);
+            }
+        }
+        assertThat(answered).isPositive();
+    }
+
+    @Test
+    void testMemoryThatCannotBe()
+    {
+        Memory memory = new Memory();
+        for (int length : new int[] {-1, Integer.MIN_VALUE, Integer.MAX_VALUE, RequestBuffer.CAPACITY + 1}) {
+            assertFails(() -> Natives.checkAt(handle, memory.address, length), REQUEST_TOO_LARGE);
+        }
+        assertFails(() -> Natives.checkAt(handle, 0, 1), INVALID_REQUEST);
+        assertFails(() -> Natives.checkAt(handle, memory.address + 1, 1), INVALID_REQUEST);
+        assertFails(() -> Natives.address(ByteBuffer.allocate(8)), INTERNAL);
+        assertFails(() -> Natives.address(null), INTERNAL);
+    }
+
+    @Test
+    void testDecisionHasTheTimeOfItsRecord()
+            throws IOException
+    {
+        Instant before = Instant.now().truncatedTo(MICROS);
+        long answer = Natives.check(handle, REQUEST);
+        assertThat(Instant.EPOCH.plus(answer >> 9, MICROS)).isBetween(before, Instant.now());
+        long unrecorded = Natives.open(properties(new TestingConfiguration(directory).with("immuta.impersonation.audit.file", "").properties()));
+        assertThat(Natives.check(unrecorded, REQUEST)).isEqualTo(1);
+        Natives.close(unrecorded);
     }
 
     @Test
@@ -164,7 +208,7 @@ final class TestNatives
     {
         int overhead = new Request(NATIVE, false, "", "bob", Optional.empty(), Set.of()).encode().length;
         byte[] largest = new Request(NATIVE, false, "a".repeat(Request.MAX_SIZE - overhead), "bob", Optional.empty(), Set.of()).encode();
-        assertThat(Natives.check(handle, largest)).isEqualTo(17);
+        assertThat(code(Natives.check(handle, largest))).isEqualTo(17);
     }
 
     @ParameterizedTest
@@ -213,7 +257,7 @@ final class TestNatives
     void testPanicBecomesAnException(int kind)
     {
         assertFails(() -> BoundaryProbe.panic(kind), INTERNAL);
-        assertThat(Natives.check(handle, REQUEST)).isEqualTo(1);
+        assertThat(code(Natives.check(handle, REQUEST))).isEqualTo(1);
     }
 
     @Test
@@ -239,6 +283,30 @@ final class TestNatives
         MessageWriter writer = new MessageWriter((int) size).writeInt(properties.size());
         properties.forEach((key, value) -> writer.writeString(key).writeString(value));
         return writer.toBytes();
+    }
+
+    private static int code(long answer)
+    {
+        return (int) (answer & 0xFF);
+    }
+
+    private static final class Memory
+    {
+        private final ByteBuffer bytes = ByteBuffer.allocateDirect(RequestBuffer.CAPACITY * Character.BYTES).order(ByteOrder.nativeOrder());
+        private final long address = Natives.address(bytes);
+
+        long check(long handle, String characters)
+        {
+            bytes.asCharBuffer().put(characters);
+            return Natives.checkAt(handle, address, characters.length());
+        }
+
+        char[] contents()
+        {
+            char[] contents = new char[RequestBuffer.CAPACITY];
+            bytes.asCharBuffer().get(contents);
+            return contents;
+        }
     }
 
     private static void assertFails(ThrowingCallable call, EngineException.Code code)

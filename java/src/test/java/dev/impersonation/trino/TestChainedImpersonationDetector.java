@@ -1,5 +1,6 @@
 package dev.impersonation.trino;
 
+import dev.impersonation.engine.Decision;
 import dev.impersonation.engine.Impersonation;
 import dev.impersonation.engine.Reason;
 import io.trino.spi.security.BasicPrincipal;
@@ -8,6 +9,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -28,7 +30,7 @@ import static org.assertj.core.api.Assertions.assertThat;
  */
 final class TestChainedImpersonationDetector
 {
-    private static final Reason REASON = new Reason(1, "impersonated", "may");
+    private static final Decision DECISION = new Decision(true, new Reason(1, "impersonated", "may"), 1_700_000_000_123_456L);
 
     @ParameterizedTest(name = "{0}")
     @CsvSource(delimiter = '|', value = {
@@ -76,7 +78,7 @@ final class TestChainedImpersonationDetector
                     Identity impersonator = identity(words[1], words[2]);
                     seen.add(detector.isChained(impersonator) ? "chained" : "plain");
                     if (words[0].equals("ask")) {
-                        detector.allowed(impersonator, words[3], REASON);
+                        detector.allowed(impersonator, words[3], DECISION);
                     }
                     else {
                         detector.denied();
@@ -92,10 +94,10 @@ final class TestChainedImpersonationDetector
     void testImpersonationNamesBothUsersAndTheImpersonatorsPrincipal()
     {
         ChainedImpersonationDetector detector = new ChainedImpersonationDetector();
-        detector.allowed(identity("pA", "A"), "B", REASON);
+        detector.allowed(identity("pA", "A"), "B", DECISION);
         detector.requestEnded();
         Impersonation impersonation = detector.impersonation("B").orElseThrow();
-        assertThat(impersonation).isEqualTo(new Impersonation(NATIVE, REASON, impersonation.decided(), "A", "B", Optional.of("pA")));
+        assertThat(impersonation).isEqualTo(new Impersonation(NATIVE, DECISION.reason(), Instant.parse("2023-11-14T22:13:20.123456Z"), "A", "B", Optional.of("pA")));
     }
 
     @Test
@@ -103,7 +105,7 @@ final class TestChainedImpersonationDetector
             throws InterruptedException
     {
         ChainedImpersonationDetector detector = new ChainedImpersonationDetector();
-        detector.allowed(identity("pA", "A"), "B", REASON);
+        detector.allowed(identity("pA", "A"), "B", DECISION);
         List<Boolean> chained = new ArrayList<>();
         Thread other = new Thread(() -> chained.add(detector.isChained(identity("pA", "B"))));
         other.start();
@@ -116,7 +118,7 @@ final class TestChainedImpersonationDetector
     void testControlsDoNotSeeEachOther()
     {
         ChainedImpersonationDetector detector = new ChainedImpersonationDetector();
-        detector.allowed(identity("pA", "A"), "B", REASON);
+        detector.allowed(identity("pA", "A"), "B", DECISION);
         assertThat(new ChainedImpersonationDetector().isChained(identity("pA", "B"))).isFalse();
     }
 

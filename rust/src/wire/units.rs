@@ -1,0 +1,271 @@
+//! Requests as a JVM writes them fastest: in the UTF-16 of its strings.
+//!
+//! The fields are those of a packed request, in its order, but every number is one code unit, and a string is
+//! the number of its code units, then these.
+
+use std::borrow::Cow;
+use std::mem;
+
+use super::{CHAINED, WireError};
+use crate::engine::{Path, Request};
+use crate::name::Name;
+
+/// The longest request in this form, in code units.
+pub const MOST_UNITS: usize = 256;
+
+/// The bytes in which any such request's strings have room: a code unit takes three at the most.
+pub type Room = [u8; 3 * MOST_UNITS];
+
+/// Reads a request whose strings get their UTF-8 in `room`. A lone surrogate becomes what no UTF-8 has: the name
+/// it is in is never valid.
+///
+/// # Errors
+///
+/// The code units end within a field or are left over, a number has a value that it cannot have, or there are
+/// more code units than [`MOST_UNITS`].
+pub fn read_units<'a>(units: &[u16], room: &'a mut Room) -> Result<Request<'a>, WireError> {
+    if units.len() > MOST_UNITS {
+        return Err(WireError::LeftOver(units.len() - MOST_UNITS));
+    }
+    let mut reader = Reader { units, room };
+    let path = match reader.unit()? {
+        0 => Path::Native,
+        1 => Path::Property,
+        _ => return Err(WireError::UnknownValue("path")),
+    };
+    let flags = reader.unit()?;
+    if flags & !u16::from(CHAINED) != 0 {
+        return Err(WireError::UnknownValue("flags"));
+    }
+    let impersonator = Name::from_bytes(reader.string()?);
+    let target = Name::from_bytes(reader.string()?);
+    let principal = reader.optional_string("principal")?.map(Name::from_bytes);
+    let query_id = reader
+        .optional_string("query id")?
+        .map(String::from_utf8_lossy);
+    let mut groups: Vec<Cow<'a, str>> = Vec::new();
+    for _ in 0..reader.unit()? {
+        groups.push(String::from_utf8_lossy(reader.string()?));
+    }
+    match reader.units.len() {
+        0 => Ok(Request {
+            impersonator,
+            target,
+            principal,
+            groups,
+            chained: flags != 0,
+            path,
+            query_id,
+        }),
+        left => Err(WireError::LeftOver(left)),
+    }
+}
+
+struct Reader<'u, 'a> {
+    units: &'u [u16],
+    room: &'a mut [u8],
+}
+
+impl<'a> Reader<'_, 'a> {
+    fn unit(&mut self) -> Result<u16, WireError> {
+        let (unit, rest) = self.units.split_first().ok_or(WireError::Truncated)?;
+        self.units = rest;
+        Ok(*unit)
+    }
+
+    fn optional_string(&mut self, field: &'static str) -> Result<Option<&'a [u8]>, WireError> {
+        match self.unit()? {
+            0 => Ok(None),
+            1 => Ok(Some(self.string()?)),
+            _ => Err(WireError::UnknownValue(field)),
+        }
+    }
+
+    fn string(&mut self) -> Result<&'a [u8], WireError> {
+        let length = usize::from(self.unit()?);
+        let (text, rest) = self
+            .units
+            .split_at_checked(length)
+            .ok_or(WireError::Truncated)?;
+        self.units = rest;
+        // Nearly every name is ASCII. Without a way out of the loops, many units are taken at a time.
+        let size = if text.iter().fold(0, |all, unit| all | unit) < 0x80 {
+            for (byte, unit) in self.room[..length].iter_mut().zip(text) {
+                *byte = *unit as u8;
+            }
+            length
+        } else {
+            write_characters(text, self.room)
+        };
+        let (bytes, room) = mem::take(&mut self.room).split_at_mut(size);
+        self.room = room;
+        Ok(bytes)
+    }
+}
+
+/// Returns how many bytes it has written.
+fn write_characters(text: &[u16], bytes: &mut [u8]) -> usize {
+    let mut size = 0;
+    let mut append = |character: &[u8]| {
+        bytes[size..][..character.len()].copy_from_slice(character);
+        size += character.len();
+    };
+    for character in char::decode_utf16(text.iter().copied()) {
+        match character {
+            Ok(character) => append(character.encode_utf8(&mut [0; 4]).as_bytes()),
+            Err(lone) => {
+                let unit = lone.unpaired_surrogate();
+                let low = |bits: u16| 0x80 | (bits & 0x3F) as u8;
+                append(&[0xE0 | (unit >> 12) as u8, low(unit >> 6), low(unit)]);
+            }
+        }
+    }
+    size
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::read_request;
+    use proptest::prelude::*;
+
+    fn room() -> Room {
+        [0; 3 * MOST_UNITS]
+    }
+
+    fn units(fields: &[&[u16]]) -> Vec<u16> {
+        fields.concat()
+    }
+
+    fn string(text: &[u16]) -> Vec<u16> {
+        let mut string = vec![text.len() as u16];
+        string.extend(text);
+        string
+    }
+
+    /// As Java's `MessageWriter` packs it.
+    fn packed(text: &[u16]) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for character in char::decode_utf16(text.iter().copied()) {
+            let code = character.map_or_else(|lone| lone.unpaired_surrogate().into(), u32::from);
+            let tail = |shift: u32| 0x80 | (code >> shift & 0x3F) as u8;
+            match code {
+                0..0x80 => bytes.push(code as u8),
+                0x80..0x800 => bytes.extend([0xC0 | (code >> 6) as u8, tail(0)]),
+                0x800..0x1_0000 => bytes.extend([0xE0 | (code >> 12) as u8, tail(6), tail(0)]),
+                _ => bytes.extend([0xF0 | (code >> 18) as u8, tail(12), tail(6), tail(0)]),
+            }
+        }
+        let mut string = (bytes.len() as u32).to_be_bytes().to_vec();
+        string.append(&mut bytes);
+        string
+    }
+
+    fn any_text() -> impl Strategy<Value = Vec<u16>> {
+        let unit = prop_oneof![
+            4 => 0x20..0x7F_u16,
+            1 => any::<u16>(),
+            1 => 0xD800..0xE000_u16,
+        ];
+        proptest::collection::vec(unit, 0..20)
+    }
+
+    proptest! {
+        #[test]
+        fn a_request_of_units_is_the_one_that_java_would_pack(
+            names in [any_text(), any_text()],
+            optional in [proptest::option::of(any_text()), proptest::option::of(any_text())],
+            groups in proptest::collection::vec(any_text(), 0..5),
+            flags in [0..2_u8, 0..2_u8],
+        ) {
+            let mut wide: Vec<u16> = flags.map(u16::from).to_vec();
+            let mut expected = flags.to_vec();
+            for name in &names {
+                wide.extend(string(name));
+                expected.extend(packed(name));
+            }
+            for text in &optional {
+                wide.push(text.is_some().into());
+                expected.push(text.is_some().into());
+                wide.extend(text.iter().flat_map(|text| string(text)));
+                expected.extend(text.iter().flat_map(|text| packed(text)));
+            }
+            wide.push(groups.len() as u16);
+            expected.extend((groups.len() as u32).to_be_bytes());
+            for group in &groups {
+                wide.extend(string(group));
+                expected.extend(packed(group));
+            }
+            let mut room = room();
+            prop_assert_eq!(read_units(&wide, &mut room), read_request(&expected));
+        }
+
+        #[test]
+        fn any_units_are_a_request_or_an_error(
+            wide in proptest::collection::vec(prop_oneof![0..3_u16, any::<u16>()], 0..MOST_UNITS + 2),
+        ) {
+            if let Ok(request) = read_units(&wide, &mut room()) {
+                let strings = 2
+                    + usize::from(request.principal.is_some())
+                    + usize::from(request.query_id.is_some())
+                    + request.groups.len();
+                prop_assert!(wide.len() >= 5 + strings);
+            }
+        }
+    }
+
+    #[test]
+    fn the_largest_request_has_room() {
+        let three_bytes = vec![0x20AC; MOST_UNITS - 7];
+        let largest = units(&[&[0, 0, 0], &string(&three_bytes), &[0, 0, 0]]);
+        assert_eq!(largest.len(), MOST_UNITS);
+        assert_eq!(
+            read_units(&largest, &mut room()).unwrap().target.as_str(),
+            "€".repeat(MOST_UNITS - 7)
+        );
+
+        let groups = MOST_UNITS - 7;
+        let lengths_only = units(&[&[0, 0, 0, 0, 0, 0, groups as u16], &vec![0; groups]]);
+        assert_eq!(lengths_only.len(), MOST_UNITS);
+        assert_eq!(
+            read_units(&lengths_only, &mut room()).unwrap().groups.len(),
+            groups
+        );
+
+        let larger = vec![0; MOST_UNITS + 1];
+        assert_eq!(
+            read_units(&larger, &mut room()),
+            Err(WireError::LeftOver(1))
+        );
+    }
+
+    #[test]
+    fn units_that_are_no_request_are_refused() {
+        let whole = units(&[
+            &[0, 0],
+            &string(&[97]),
+            &string(&[98]),
+            &[0, 0, 1],
+            &string(&[99]),
+        ]);
+        assert!(read_units(&whole, &mut room()).is_ok());
+        for length in 0..whole.len() {
+            assert_eq!(
+                read_units(&whole[..length], &mut room()),
+                Err(WireError::Truncated)
+            );
+        }
+        let more = units(&[&whole, &[0]]);
+        assert_eq!(read_units(&more, &mut room()), Err(WireError::LeftOver(1)));
+        for (index, field) in [(0, "path"), (1, "flags"), (6, "principal"), (7, "query id")] {
+            for value in [2, 0x100, 0x101, u16::MAX] {
+                let mut other = whole.clone();
+                other[index] = value;
+                assert_eq!(
+                    read_units(&other, &mut room()),
+                    Err(WireError::UnknownValue(field))
+                );
+            }
+        }
+    }
+}
