@@ -105,7 +105,7 @@ fn check(handle: jlong, request: Result<Request<'_>, WireError>) -> Result<jlong
         has_more_to_say,
         recorded,
     } = engine.decided(&request?);
-    let micros = recorded.map_or(0, Timestamp::as_microsecond);
+    let micros = recorded.map_or(0, Timestamp::as_microsecond).max(0);
     // The code, the flag and the time in one number, of which the time is cut off where the clock is centuries wrong.
     Ok(micros << 9 | jlong::from(has_more_to_say) << 8 | jlong::from(reason.code()))
 }

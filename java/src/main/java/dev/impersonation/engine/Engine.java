@@ -1,6 +1,10 @@
 package dev.impersonation.engine;
 
+import dev.impersonation.engine.Request.Path;
+
+import java.security.Principal;
 import java.util.Arrays;
+import java.util.Collection;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
@@ -21,7 +25,7 @@ public final class Engine
         implements AutoCloseable
 {
     private static final int CODE = 0xFF;
-    private static final int HAS_MORE_TO_SAY = 0x100;
+    static final int HAS_MORE_TO_SAY = 0x100;
     private static final int TIME_SHIFT = 9;
 
     private final DecisionCatalogue catalogue;
@@ -54,13 +58,25 @@ public final class Engine
     public Decision check(Request request)
     {
         requireNonNull(request, "request is null");
-        requireOpen();
-        long answer = decide(request);
-        Decision decision = catalogue.decision((int) (answer & CODE), answer >> TIME_SHIFT);
-        if ((answer & HAS_MORE_TO_SAY) == 0) {
-            return decision;
+        String principal = request.principal().orElse(null);
+        if (request.queryId().isPresent()) {
+            requireOpen();
+            return decision(Natives.check(handle, request.encode()), request);
         }
-        return explained(decision, request.encode());
+        return check(request.path(), request.chained(), request.impersonator(), request.target(), principal, request.groups());
+    }
+
+    /**
+     * Decides as {@link #check(Request)} does, on a request whose parts need not be put together for that. Shims ask this at each login, so it leaves no garbage if it
+     * can.
+     */
+    public Decision check(Path path, boolean chained, String impersonator, String target, Optional<? extends Principal> principal, Collection<String> groups)
+    {
+        String name = null;
+        if (principal.isPresent()) {
+            name = principal.get().getName();
+        }
+        return check(path, chained, impersonator, target, name, groups);
     }
 
     /**
@@ -175,15 +191,27 @@ public final class Engine
         Natives.recordQuery(handle, query.encode());
     }
 
-    /**
-     * The reason's code, whether {@link Natives#explain} has more to say than the reason, and when it was decided.
-     */
-    private long decide(Request request)
+    private Decision check(Path path, boolean chained, String impersonator, String target, String principal, Collection<String> groups)
     {
-        if (RequestBuffer.fits(request)) {
-            return RequestBuffer.ofThread().check(handle, request);
+        requireOpen();
+        long answer = RequestBuffer.ofThread().check(handle, path, chained, impersonator, target, principal, groups);
+        if ((answer & HAS_MORE_TO_SAY) == 0) {
+            return catalogue.decision((int) (answer & CODE), answer >> TIME_SHIFT);
         }
-        return Natives.check(handle, request.encode());
+        Request request = new Request(path, chained, impersonator, target, Optional.ofNullable(principal), groups);
+        if (answer == RequestBuffer.TOO_LARGE) {
+            answer = Natives.check(handle, request.encode());
+        }
+        return decision(answer, request);
+    }
+
+    private Decision decision(long answer, Request request)
+    {
+        Decision decision = catalogue.decision((int) (answer & CODE), answer >> TIME_SHIFT);
+        if ((answer & HAS_MORE_TO_SAY) == 0) {
+            return decision;
+        }
+        return explained(decision, request.encode());
     }
 
     private Decision explained(Decision decision, byte[] request)

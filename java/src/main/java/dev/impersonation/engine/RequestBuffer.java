@@ -1,11 +1,13 @@
 package dev.impersonation.engine;
 
+import dev.impersonation.engine.Request.Path;
+
 import java.lang.ref.Reference;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.CharBuffer;
 import java.util.Arrays;
-import java.util.Optional;
+import java.util.Collection;
 
 /**
  * A thread's memory from which the native library reads a request by itself. Having the JVM copy an array for it, and encoding characters here, takes longer than
@@ -15,8 +17,11 @@ import java.util.Optional;
  */
 final class RequestBuffer
 {
-    /** In characters. Enough for three names of usual length and some groups; what is larger goes in an array. */
+    /** In characters. Enough for three names of usual length and some groups; what is larger goes in an array, and so does what has a query id. */
     static final int CAPACITY = 256;
+
+    /** No answer: what it says of a reason is not in the catalogue. */
+    static final long TOO_LARGE = Engine.HAS_MORE_TO_SAY;
 
     private static final ThreadLocal<RequestBuffer> OF_THREAD = ThreadLocal.withInitial(RequestBuffer::new);
 
@@ -24,7 +29,6 @@ final class RequestBuffer
     private final char[] units = new char[CAPACITY];
     private final CharBuffer memory;
     private final long address;
-    private int position;
 
     private RequestBuffer()
     {
@@ -38,33 +42,16 @@ final class RequestBuffer
         return OF_THREAD.get();
     }
 
-    static boolean fits(Request request)
-    {
-        // Path, whether chained, which of the optional strings are there, and how many groups.
-        long size = 5;
-        size += sizeOf(request.impersonator()) + sizeOf(request.target());
-        if (request.principal().isPresent()) {
-            size += sizeOf(request.principal().get());
-        }
-        if (request.queryId().isPresent()) {
-            size += sizeOf(request.queryId().get());
-        }
-        if (!request.groups().isEmpty()) {
-            for (String group : request.groups()) {
-                size += sizeOf(group);
-            }
-        }
-        return size <= CAPACITY;
-    }
-
     /**
-     * @param request one that {@linkplain #fits}
-     * @return what {@link Natives#check} returns
+     * @param principal may be null
+     * @return what {@link Natives#check} returns, or {@link #TOO_LARGE}
      */
-    long check(long handle, Request request)
+    long check(long handle, Path path, boolean chained, String impersonator, String target, String principal, Collection<String> groups)
     {
-        write(request);
-        int length = position;
+        if (!fits(impersonator, target, principal, groups)) {
+            return TOO_LARGE;
+        }
+        int length = write(path, chained, impersonator, target, principal, groups);
         memory.put(0, units, 0, length);
         // Threads live long. Nobody's names are to stay with them.
         Arrays.fill(units, 0, length, '\0');
@@ -86,35 +73,51 @@ final class RequestBuffer
         return contents;
     }
 
-    private void write(Request request)
+    private static boolean fits(String impersonator, String target, String principal, Collection<String> groups)
     {
-        position = 0;
-        units[position++] = (char) request.path().code();
-        units[position++] = (char) (request.chained() ? 1 : 0);
-        write(request.impersonator());
-        write(request.target());
-        write(request.principal());
-        write(request.queryId());
-        units[position++] = (char) request.groups().size();
-        if (!request.groups().isEmpty()) {
-            request.groups().forEach(this::write);
+        // Path, whether chained, whether there are a principal and a query id, and how many groups.
+        long size = 5 + sizeOf(impersonator) + sizeOf(target);
+        if (principal != null) {
+            size += sizeOf(principal);
         }
+        if (!groups.isEmpty()) {
+            for (String group : groups) {
+                size += sizeOf(group);
+            }
+        }
+        return size <= CAPACITY;
     }
 
-    private void write(Optional<String> text)
+    private int write(Path path, boolean chained, String impersonator, String target, String principal, Collection<String> groups)
     {
-        units[position++] = (char) (text.isPresent() ? 1 : 0);
-        if (text.isPresent()) {
-            write(text.get());
+        units[0] = (char) path.code();
+        units[1] = (char) (chained ? 1 : 0);
+        int position = write(2, impersonator);
+        position = write(position, target);
+        units[position++] = (char) (principal == null ? 0 : 1);
+        if (principal != null) {
+            position = write(position, principal);
         }
+        // No query id.
+        units[position++] = 0;
+        units[position++] = (char) groups.size();
+        if (!groups.isEmpty()) {
+            for (String group : groups) {
+                position = write(position, group);
+            }
+        }
+        return position;
     }
 
-    private void write(String text)
+    /**
+     * @return where the string ends
+     */
+    private int write(int position, String text)
     {
         int length = text.length();
-        units[position++] = (char) length;
-        text.getChars(0, length, units, position);
-        position += length;
+        units[position] = (char) length;
+        text.getChars(0, length, units, position + 1);
+        return position + 1 + length;
     }
 
     private static long sizeOf(String text)

@@ -27,6 +27,8 @@ import static java.util.Objects.requireNonNull;
 final class ImpersonationAccessControl
         implements InvocationHandler
 {
+    private static final String IMPERSONATION = "checkCanImpersonateUser";
+
     private final Class<? extends SystemAccessControl> type;
     private final Delegate delegate;
     private final ImpersonationCheck check;
@@ -80,9 +82,16 @@ final class ImpersonationAccessControl
     public Object invoke(Object proxy, Method method, Object[] arguments)
             throws Throwable
     {
-        if (method == impersonationMethod) {
+        // By the name, which the JVM interns and knows when it compiles the proxy: then it need not make the array of arguments for this question.
+        if (method.getName() == IMPERSONATION && method == impersonationMethod) {
             return checkImpersonation(arguments);
         }
+        return dispatch(proxy, method, arguments);
+    }
+
+    private Object dispatch(Object proxy, Method method, Object[] arguments)
+            throws Throwable
+    {
         Handler handler = handlers.get(method);
         if (handler != null) {
             if (handler == impersonation) {
@@ -125,7 +134,7 @@ final class ImpersonationAccessControl
         }
         List<Class<?>> parameters = List.of(method.getParameterTypes());
         switch (method.getName()) {
-            case "checkCanImpersonateUser":
+            case IMPERSONATION:
                 if (parameters.equals(List.of(Identity.class, String.class))) {
                     return impersonation;
                 }

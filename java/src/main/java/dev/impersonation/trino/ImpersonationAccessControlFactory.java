@@ -14,6 +14,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.logging.Logger;
 
+import static dev.impersonation.engine.Request.Path.NATIVE;
 import static java.util.Objects.requireNonNull;
 
 /**
@@ -84,7 +85,9 @@ public final class ImpersonationAccessControlFactory
         LiveParts liveParts = LiveParts.OF_THIS_PLUGIN;
         StartWarnings.of(ServerConfiguration.read(System.getProperties()), liveParts.hasConnector(), hasDelegate).forEach(log::warning);
         InstantSource clock = InstantSource.system();
-        ImpersonationCheck check = new ImpersonationCheck(engine.getEngine()::check);
+        Engine decider = engine.getEngine();
+        ImpersonationCheck check = new ImpersonationCheck((chained, impersonator, target) ->
+                decider.check(NATIVE, chained, impersonator.getUser(), target, impersonator.getPrincipal(), impersonator.getGroups()));
         Bindings bindings = new Bindings(Bindings.Limits.DEFAULT, clock);
         PropertyPath path = new PropertyPath(engine.getEngine()::bind, user -> check.impersonation(user).map(Impersonation::reason), hasDelegate, bindings);
         QueryRecorder recorder = new QueryRecorder(check::impersonation, path::binding, engine.getEngine()::recordQuery, clock);

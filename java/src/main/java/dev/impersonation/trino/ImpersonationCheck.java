@@ -2,16 +2,13 @@ package dev.impersonation.trino;
 
 import dev.impersonation.engine.Decision;
 import dev.impersonation.engine.Impersonation;
-import dev.impersonation.engine.Request;
 import io.trino.spi.security.AccessDeniedException;
 import io.trino.spi.security.Identity;
 
 import java.security.Principal;
 import java.util.Optional;
-import java.util.function.Function;
 import java.util.logging.Logger;
 
-import static dev.impersonation.engine.Request.Path.NATIVE;
 import static java.util.Objects.requireNonNull;
 
 /**
@@ -21,10 +18,10 @@ final class ImpersonationCheck
 {
     private static final Logger log = Logger.getLogger(ImpersonationCheck.class.getName());
 
-    private final Function<Request, Decision> engine;
+    private final Decider engine;
     private final ChainedImpersonationDetector chains = new ChainedImpersonationDetector();
 
-    ImpersonationCheck(Function<Request, Decision> engine)
+    ImpersonationCheck(Decider engine)
     {
         this.engine = requireNonNull(engine, "engine is null");
     }
@@ -54,7 +51,8 @@ final class ImpersonationCheck
     {
         Decision decision;
         try {
-            decision = requireNonNull(engine.apply(request(impersonator, target)), "decision is null");
+            requireNonNull(target, "target is null");
+            decision = requireNonNull(engine.decide(chains.isChained(impersonator), impersonator, target), "decision is null");
         }
         catch (Throwable e) {
             chains.denied();
@@ -67,15 +65,15 @@ final class ImpersonationCheck
         chains.allowed(impersonator, target, decision);
     }
 
-    private Request request(Identity impersonator, String target)
+    /**
+     * Whether the impersonator may act as the target.
+     */
+    interface Decider
     {
-        return new Request(
-                NATIVE,
-                chains.isChained(impersonator),
-                impersonator.getUser(),
-                target,
-                impersonator.getPrincipal().map(Principal::getName),
-                impersonator.getGroups());
+        /**
+         * @param chained whether the impersonator is itself an impersonated identity
+         */
+        Decision decide(boolean chained, Identity impersonator, String target);
     }
 
     private static AccessDeniedException failed(Identity impersonator, String target, Throwable failure)

@@ -71,7 +71,7 @@ final class TestCheckedForTarget
     private final ExtendedSystemAccessControl control = ImpersonationAccessControl.create(
             ExtendedSystemAccessControl.class,
             Delegate.ofServer(RecordingAccessControl.create(ExtendedSystemAccessControl.class, delegate)),
-            new ImpersonationCheck(request -> {
+            new ImpersonationCheck((chained, impersonator, target) -> {
                 throw new AssertionError("Not on the native path");
             }),
             engine,

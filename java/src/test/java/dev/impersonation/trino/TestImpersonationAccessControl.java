@@ -30,6 +30,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Stream;
 
+import static dev.impersonation.engine.Request.Path.NATIVE;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowable;
@@ -66,7 +67,8 @@ final class TestImpersonationAccessControl
     {
         log = new CapturedLog(ImpersonationCheck.class);
         engine = EngineLifecycle.start(Engine.open(new TestingConfiguration(directory).properties()), false);
-        control = create(new ImpersonationCheck(engine.getEngine()::check));
+        control = create(new ImpersonationCheck((chained, impersonator, target) ->
+                engine.getEngine().check(NATIVE, chained, impersonator.getUser(), target, impersonator.getPrincipal(), impersonator.getGroups())));
     }
 
     @AfterEach
@@ -188,7 +190,7 @@ final class TestImpersonationAccessControl
     void testMethodsOfObject()
             throws IOException
     {
-        ExtendedSystemAccessControl other = create(new ImpersonationCheck(request -> new Decision(true, new Reason(4, "self", ""))));
+        ExtendedSystemAccessControl other = create(new ImpersonationCheck((chained, impersonator, target) -> new Decision(true, new Reason(4, "self", ""))));
         assertThat(control).isEqualTo(control).isNotEqualTo(other).hasSameHashCodeAs(control).hasToString("immuta over recording");
         assertThat(control.equals(null)).isFalse();
         assertThat(delegate.calls()).isEmpty();
@@ -197,9 +199,9 @@ final class TestImpersonationAccessControl
     @Test
     void testChainEndsWithTheRequest()
     {
-        List<Boolean> chained = new ArrayList<>();
-        ExtendedSystemAccessControl control = create(new ImpersonationCheck(request -> {
-            chained.add(request.chained());
+        List<Boolean> asked = new ArrayList<>();
+        ExtendedSystemAccessControl control = create(new ImpersonationCheck((chained, impersonator, target) -> {
+            asked.add(chained);
             return new Decision(true, new Reason(1, "permission", ""));
         }));
         Identity alice = Identity.ofUser("alice");
@@ -209,7 +211,7 @@ final class TestImpersonationAccessControl
         control.checkCanImpersonateUser(SVC, "alice");
         control.checkCanExecuteQuery(SVC, "a form that nobody knows");
         control.checkCanImpersonateUser(alice, "bob");
-        assertThat(chained).containsExactly(false, true, false, false);
+        assertThat(asked).containsExactly(false, true, false, false);
         assertThat(delegate.methods()).containsExactly("checkCanExecuteQuery", "checkCanExecuteQuery");
     }
 
