@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from bench.end_to_end_table import FILE, NATIVE, NONE, PROPERTY_PATH, table
 from bench.ratios import percentile, ratio_of_medians
 from e2e import environment
 from e2e.clients import PROPERTY, Answer, HttpSession, client_environment
@@ -42,7 +43,6 @@ STATEMENTS = {
         JOIN tpch.tiny.nation n ON n.nationkey = s.nationkey
         GROUP BY n.name ORDER BY revenue DESC""",
 }
-NONE, FILE, NATIVE, PROPERTY_PATH = "no access control", "file control", "ours, native path", "ours, property path"
 SLICES = 6
 
 
@@ -211,32 +211,6 @@ def running(options: argparse.Namespace) -> Iterator[tuple[list[Variant], FakeIm
             ],
             immuta,
         )
-
-
-def ratio_text(ratio: Mapping[str, float]) -> str:
-    return f"{ratio['ratio']:.3f} ({ratio['low']:.3f} to {ratio['high']:.3f})"
-
-
-def table(result: Mapping[str, Any]) -> str:
-    """As the page on performance has it."""
-    lines = ["| one client, a query after the other | median | ratio (95 % interval) |", "| --- | --- | --- |"]
-    for statement, variants in result["queries"].items():
-        for name, found in variants.items():
-            lines.append(f"| `{statement}`, {name} | {found['median_ms']:.2f} ms | {ratio_text(found['ratio'])} |")
-    settings = result["settings"]
-    title = f"{settings['clients']} clients, {settings['users']} users, {settings['seconds']:g} s each"
-    lines += [
-        "",
-        f"| {title} | queries a second | throughput ratio (95 % interval) | p99 | lookups for each query |",
-        "| --- | --- | --- | --- | --- |",
-    ]
-    for name, found in result["load"].items():
-        lookups = found["lookups"] / found["queries"]
-        lines.append(
-            f"| {name} | {found['queries_per_second']:.0f} | {ratio_text(found['throughput'])} "
-            f"| {found['p99_ms']:.0f} ms | {lookups:.2f} |"
-        )
-    return "\n".join(lines)
 
 
 def parse_arguments() -> argparse.Namespace:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+import end_to_end_table
 from aims import Aim, Figures, aims
 from plot import Curve, Plot, page
 from results import (
@@ -172,6 +173,16 @@ def growth_table(sizes: Sequence[Size], resident: int | None) -> Iterator[str]:
         yield f"A JVM grows by {resident / MIB:.1f} MiB when it starts our control on a policy file of ten users."
 
 
+def reload_list(path: Path) -> Iterator[str]:
+    """What the program that reads the policy file again says of the decisions meanwhile."""
+    if path.exists():
+        yield ""
+        yield "From one decision to the next, with a policy file of 1 000 000 users:"
+        yield ""
+        for line in path.read_text(encoding="utf-8").splitlines():
+            yield f"* {line}"
+
+
 def aims_table(found: Sequence[Aim]) -> Iterator[str]:
     words = {True: "yes", False: "no", None: "not measured"}
     yield from table(("aim", "measured", "met"), [(aim.asked, aim.measured, words[aim.met]) for aim in found])
@@ -237,15 +248,24 @@ def main() -> None:
     rows = list(read_rows(results / "criterion"))
     sizes = read_sizes(results / "growth.jsonl")
     resident = None
+    # Measured by a command of its own, which takes as long as all others.
+    end_to_end = end_to_end_table.read_result(results / "end-to-end.json") if arguments.page else None
     if "jvm" in parts:
         resident = read_resident(results / "jvm")
         measured = read_measured(results / "jvm")
         titles = json.loads((results / "jvm" / "titles.json").read_text(encoding="utf-8"))
-        figures = Figures(measured, sizes if "growth" in parts else [], resident)
+        figures = Figures(measured, sizes if "growth" in parts else [], resident, end_to_end)
         sections.append(("Aims", list(aims_table(aims(figures)))))
         sections.append(("Beside others, through the JVM", list(jvm_tables(measured, titles))))
     if "growth" in parts:
-        sections.append(("With the number of users and scopes", list(growth_table(sizes, resident))))
+        sections.append(
+            (
+                "With the number of users and scopes",
+                [*growth_table(sizes, resident), *reload_list(results / "reload.txt")],
+            )
+        )
+    if end_to_end:
+        sections.append(("On a server", end_to_end_table.table(end_to_end).splitlines()))
     if "engine" in parts:
         counts = [read_count(path) for path in by_age((results / "counts").glob("*.callgrind"))]
         sections.append(("Inside the engine", list(engine_tables(rows, counts))))

@@ -3,7 +3,6 @@ package dev.impersonation.trino;
 import dev.impersonation.engine.Decision;
 import dev.impersonation.engine.EngineException;
 import dev.impersonation.engine.Reason;
-import dev.impersonation.engine.Request;
 import dev.impersonation.engine.TestingEngineException;
 import io.trino.spi.security.AccessDeniedException;
 import io.trino.spi.security.BasicPrincipal;
@@ -14,7 +13,6 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Optional;
 import java.util.Set;
 import java.util.logging.Level;
 import java.util.logging.LogRecord;
