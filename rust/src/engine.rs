@@ -312,7 +312,7 @@ impl Engine {
     }
 
     fn mapped(&self, view: &View<'_>, name: &Name<'_>) -> Option<Mapped> {
-        if !name.is_valid() {
+        if !view.maps_names() || !name.is_valid() {
             return None;
         }
         view.mapped(&self.folding.fold(name.as_str()))

@@ -56,15 +56,16 @@ pub(crate) fn cut_short(text: &str) -> Option<&str> {
 
 /// Whether a text can be a user's name: not empty, at most [`MAX_BYTES`], no control characters.
 pub fn is_valid(text: &str) -> bool {
-    // Nearly every name is plain ASCII, which needs no decoding. Without a way out of the loop, many
-    // bytes are compared at a time.
-    let printable_ascii = |text: &str| {
-        text.bytes()
-            .fold(true, |all, byte| all & (b' '..0x7f).contains(&byte))
-    };
+    // Nearly every name is plain ASCII, which needs no decoding.
     !text.is_empty()
         && text.len() <= MAX_BYTES
-        && (printable_ascii(text) || !text.chars().any(char::is_control))
+        && (is_printable_ascii(text) || !text.chars().any(char::is_control))
+}
+
+/// Without a way out of the loop, many bytes are compared at a time.
+pub(crate) fn is_printable_ascii(text: &str) -> bool {
+    text.bytes()
+        .fold(true, |all, byte| all & (b' '..0x7f).contains(&byte))
 }
 
 /// The rule by which names are compared, the same in every place that compares them.

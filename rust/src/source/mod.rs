@@ -159,6 +159,11 @@ impl View<'_> {
         }
     }
 
+    /// Whether there is a user mapping.
+    pub fn maps_names(&self) -> bool {
+        self.files.mapping().is_some()
+    }
+
     /// What is to be said of a user to whoever knows the query engine's name only: what the user mapping
     /// makes of it. Nothing without a user mapping.
     pub fn mapped(&self, folded: &str) -> Option<Mapped> {
