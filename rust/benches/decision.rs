@@ -32,6 +32,9 @@ const SOME: usize = 1_000;
 const THREADS: u64 = 2;
 /// At most half of the decisions that the audit's queue holds.
 const BURST: u64 = 5_000;
+/// A dashboard that somebody opens, and what the writer has until somebody opens the next.
+const SOME_QUERIES: u64 = 64;
+const PAUSE: Duration = Duration::from_millis(2);
 
 fn main() {
     let arguments: Vec<String> = env::args().skip(1).collect();
@@ -307,6 +310,22 @@ fn records(criterion: &mut Criterion) {
         });
     });
     let world = plan.start();
+    group.bench_function(
+        format!("{SOME_QUERIES} decisions in a row, then a pause"),
+        |bencher| {
+            bencher.iter_custom(|decisions| {
+                let mut time = Duration::ZERO;
+                for burst in (0..decisions).step_by(SOME_QUERIES as usize) {
+                    let count = SOME_QUERIES.min(decisions - burst);
+                    let began = Instant::now();
+                    decide_many(&world.engine, &requests, burst as usize, count);
+                    time += began.elapsed();
+                    thread::sleep(PAUSE);
+                }
+                time
+            });
+        },
+    );
     group.bench_function("without a pause, at the pace of the writer", |bencher| {
         decide_each(bencher, &world.engine, &requests);
     });

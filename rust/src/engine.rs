@@ -281,6 +281,9 @@ impl Engine {
         impersonator: &Name<'_>,
         target: &Name<'_>,
     ) -> NamesInSource {
+        if !view.maps_names() {
+            return NamesInSource::default();
+        }
         let mapped = |name| match self.mapped(view, name) {
             Some(Mapped::To(name)) => Some(name),
             _ => None,
@@ -312,7 +315,7 @@ impl Engine {
     }
 
     fn mapped(&self, view: &View<'_>, name: &Name<'_>) -> Option<Mapped> {
-        if !view.maps_names() || !name.is_valid() {
+        if !name.is_valid() {
             return None;
         }
         view.mapped(&self.folding.fold(name.as_str()))
@@ -342,7 +345,7 @@ impl Engine {
             let own = request.groups.iter().map(Cow::as_ref);
             own.chain(view.groups(&impersonator, &known))
         };
-        let admin = self.admins.reason(&impersonator, groups());
+        let admin = self.admins.reason(&impersonator, groups);
         match &known {
             Ok(Some(user)) if !user.is_enabled(now) => {
                 return at(Step::Impersonator, Reason::UserDisabled);
@@ -371,7 +374,7 @@ impl Engine {
             _ => {}
         }
         let target_groups = || view.groups(&target, &known_target);
-        let target_is_admin = || self.admins.reason(&target, target_groups()).is_some();
+        let target_is_admin = || self.admins.reason(&target, target_groups).is_some();
         if admin.is_none() && self.protect_admins && target_is_admin() {
             return at(Step::Protection, Reason::ProtectedTarget);
         }
