@@ -30,8 +30,11 @@ const SIZES: [usize; 4] = [10, 1_000, 100_000, 1_000_000];
 /// Where something else than the number of users is varied.
 const SOME: usize = 1_000;
 const THREADS: u64 = 2;
-/// Fewer decisions than the audit's queue holds.
+/// At most half of the decisions that the audit's queue holds.
 const BURST: u64 = 5_000;
+/// A dashboard that somebody opens, and what the writer has until somebody opens the next.
+const SOME_QUERIES: u64 = 64;
+const PAUSE: Duration = Duration::from_millis(2);
 
 fn main() {
     let arguments: Vec<String> = env::args().skip(1).collect();
@@ -307,6 +310,22 @@ fn records(criterion: &mut Criterion) {
         });
     });
     let world = plan.start();
+    group.bench_function(
+        format!("{SOME_QUERIES} decisions in a row, then a pause"),
+        |bencher| {
+            bencher.iter_custom(|decisions| {
+                let mut time = Duration::ZERO;
+                for burst in (0..decisions).step_by(SOME_QUERIES as usize) {
+                    let count = SOME_QUERIES.min(decisions - burst);
+                    let began = Instant::now();
+                    decide_many(&world.engine, &requests, burst as usize, count);
+                    time += began.elapsed();
+                    thread::sleep(PAUSE);
+                }
+                time
+            });
+        },
+    );
     group.bench_function("without a pause, at the pace of the writer", |bencher| {
         decide_each(bencher, &world.engine, &requests);
     });
@@ -319,6 +338,7 @@ struct Workload {
     from: From,
     users: usize,
     scopes: Option<(Scopes, usize)>,
+    audit: bool,
     decisions: u64,
 }
 
@@ -328,7 +348,21 @@ const fn users(name: &'static str, from: From, users: usize) -> Workload {
         from,
         users,
         scopes: None,
+        audit: false,
         decisions: 20_000,
+    }
+}
+
+/// What the deciding thread does; the writer's work is not counted.
+const fn audited(name: &'static str, users: usize) -> Workload {
+    Workload {
+        name,
+        from: From::File,
+        users,
+        scopes: None,
+        audit: true,
+        // Together with as many that come first, no more than the queue holds.
+        decisions: BURST,
     }
 }
 
@@ -338,12 +372,14 @@ const fn scoped(name: &'static str, kind: Scopes, scopes: usize, decisions: u64)
         from: From::File,
         users: SOME,
         scopes: Some((kind, scopes)),
+        audit: false,
         decisions,
     }
 }
 
-const WORKLOADS: [Workload; 15] = [
+const WORKLOADS: [Workload; 16] = [
     users("policy-file-10", From::File, 10),
+    audited("audit-10", 10),
     users("policy-file-100000", From::File, 100_000),
     users("cache-10", From::Cache, 10),
     users("cache-100000", From::Cache, 100_000),
@@ -367,6 +403,9 @@ fn count(workload: &str) {
     let mut plan = Plan::new(workload.users, workload.from);
     if let Some((kind, count)) = workload.scopes {
         plan = plan.scopes(kind.entries(count));
+    }
+    if workload.audit {
+        plan = plan.audit();
     }
     let world = plan.start();
     let requests = Requests::of_services(workload.users, Draw::Zipf);

@@ -13,17 +13,18 @@ pub struct Admins {
 }
 
 impl Admins {
-    /// Why this user is an admin, if so: by name first, then by group.
-    pub fn reason<'a>(
+    /// Why this user is an admin, if so: by name first, then by group. The groups are asked for only where they
+    /// matter.
+    pub fn reason<'a, G: IntoIterator<Item = &'a str>>(
         &self,
         user: &str,
-        groups: impl IntoIterator<Item = &'a str>,
+        groups: impl FnOnce() -> G,
     ) -> Option<Reason> {
         if self.users.as_ref().is_some_and(|users| users.matches(user)) {
             return Some(Reason::AdminUser);
         }
         let pattern = self.groups.as_ref()?;
-        groups
+        groups()
             .into_iter()
             .any(|group| pattern.matches(group))
             .then_some(Reason::AdminGroup)

@@ -311,6 +311,9 @@ impl Engine {
         impersonator: &Name<'_>,
         target: &Name<'_>,
     ) -> NamesInSource {
+        if !view.maps_names() {
+            return NamesInSource::default();
+        }
         let mapped = |name| match self.mapped(view, name) {
             Some(Mapped::To(name)) => Some(name),
             _ => None,
@@ -368,7 +371,7 @@ impl Engine {
             let own = request.groups.iter().map(Cow::as_ref);
             own.chain(view.groups(&impersonator, &known))
         };
-        let admin = self.admins.reason(&impersonator, groups());
+        let admin = self.admins.reason(&impersonator, groups);
         match &known {
             Ok(Some(user)) if !user.is_enabled(now) => {
                 return at(Step::Impersonator, Reason::UserDisabled);
@@ -397,7 +400,7 @@ impl Engine {
             _ => {}
         }
         let target_groups = || view.groups(&target, &known_target);
-        let target_is_admin = || self.admins.reason(&target, target_groups()).is_some();
+        let target_is_admin = || self.admins.reason(&target, target_groups).is_some();
         if admin.is_none() && self.protect_admins && target_is_admin() {
             return at(Step::Protection, Reason::ProtectedTarget);
         }

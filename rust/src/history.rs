@@ -8,9 +8,9 @@ use parking_lot::Mutex;
 
 use crate::clock::Clock;
 use crate::engine::{Path, Request};
-use crate::name;
 use crate::reason::Reason;
 use crate::stripes::Stripes;
+use crate::texts::Lengths;
 
 /// How many decisions are remembered.
 const CAPACITY: usize = 10_000;
@@ -52,11 +52,8 @@ struct Place {
     at: Duration,
     reason: Reason,
     path: Path,
-    /// Impersonator, target, principal and query id in a row.
-    text: String,
-    target_at: usize,
-    principal_at: Option<usize>,
-    query_id_at: Option<usize>,
+    texts: String,
+    lengths: Lengths,
 }
 
 impl<const N: usize> History<N> {
@@ -106,10 +103,8 @@ impl Place {
             at: Duration::ZERO,
             reason,
             path,
-            text: String::new(),
-            target_at: 0,
-            principal_at: None,
-            query_id_at: None,
+            texts: String::new(),
+            lengths: Lengths::default(),
         }
     }
 
@@ -117,40 +112,20 @@ impl Place {
         self.at = at;
         self.reason = reason;
         self.path = request.path;
-        self.text.clear();
-        self.append(request.impersonator.as_str());
-        self.target_at = self.append(request.target.as_str());
-        let principal = request.principal.as_ref();
-        self.principal_at = principal.map(|name| self.append(name.as_str()));
-        self.query_id_at = request.query_id.as_ref().map(|id| self.append(id));
-    }
-
-    /// Returns where the text begins. One that is too long to be a name is kept in part.
-    fn append(&mut self, text: &str) -> usize {
-        let begin = self.text.len();
-        match name::cut_short(text) {
-            Some(part) => {
-                self.text.push_str(part);
-                self.text.push('…');
-            }
-            None => self.text.push_str(text),
-        }
-        begin
+        self.texts.clear();
+        self.lengths = Lengths::append(&mut self.texts, request);
     }
 
     fn read(&self, time: impl Fn(Duration) -> Timestamp) -> Past {
-        let part = |begin: usize, end: usize| self.text[begin..end].to_owned();
-        let end = self.text.len();
-        let query_id_at = self.query_id_at.unwrap_or(end);
-        let principal_at = self.principal_at.unwrap_or(query_id_at);
+        let texts = self.lengths.read(&self.texts);
         Past {
             time: time(self.at),
             reason: self.reason,
-            impersonator: part(0, self.target_at),
-            target: part(self.target_at, principal_at),
-            principal: self.principal_at.map(|begin| part(begin, query_id_at)),
+            impersonator: texts.impersonator.to_owned(),
+            target: texts.target.to_owned(),
+            principal: texts.principal.map(str::to_owned),
             path: self.path,
-            query_id: self.query_id_at.map(|begin| part(begin, end)),
+            query_id: texts.query_id.map(str::to_owned),
         }
     }
 }

@@ -21,6 +21,7 @@
 //! | [`metrics`] | what an engine counts |
 //! | [`history`] | the last decisions, for whoever asks right now |
 //! | `stripes` | what threads write at every decision without waiting for each other |
+//! | `texts` | what is kept of a request's texts, without memory of its own |
 //! | [`log`], [`panics`] | what the engine has to say to the operator |
 //! | [`clock`] | time, replaceable in tests |
 //! | [`wire`] | the packed form in which requests cross a language border |
@@ -57,6 +58,7 @@ pub mod source;
 pub mod step;
 mod stripes;
 mod sync;
+mod texts;
 pub mod user;
 pub mod user_mapping;
 pub mod wire;

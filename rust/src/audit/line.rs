@@ -3,43 +3,19 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::batch::Decided;
 use super::text::{escape_controls, shortened};
 use super::{EndedQuery, NamesInSource};
 use crate::VERSION;
-use crate::engine::{Caller, Path, Request};
-use crate::reason::Reason;
+use crate::engine::Caller;
+use crate::name::is_printable_ascii;
 
 /// Of `docs/audit.schema.json`. A change that a reader of the lines could stumble over takes the next number.
 const SCHEMA_VERSION: u32 = 1;
 
-/// What is on its way to the file.
-pub(crate) enum Record {
-    Decision(Decision),
-    Query(Box<Query>),
-    Flush(Box<Flush>),
-}
-
-impl Record {
-    pub(crate) fn time(&self) -> Timestamp {
-        match self {
-            Record::Decision(decision) => decision.time,
-            Record::Query(query) => query.time,
-            Record::Flush(flush) => flush.time,
-        }
-    }
-
-    pub(crate) fn line(&self) -> Line<'_> {
-        match self {
-            Record::Decision(decision) => decision.line(),
-            Record::Query(query) => query.line(),
-            Record::Flush(flush) => flush.line(),
-        }
-    }
-}
-
 /// Somebody wanted what is remembered to be forgotten.
 pub(crate) struct Flush {
-    time: Timestamp,
+    pub(super) time: Timestamp,
     allowed: bool,
     user: String,
     principal: Option<String>,
@@ -67,7 +43,7 @@ impl Flush {
         }
     }
 
-    fn line(&self) -> Line<'_> {
+    pub(super) fn line(&self) -> Line<'_> {
         Line::Flush {
             schema_version: SCHEMA_VERSION,
             time: time_text(self.time),
@@ -81,52 +57,21 @@ impl Flush {
     }
 }
 
-pub(crate) struct Decision {
-    time: Timestamp,
-    reason: Reason,
-    impersonator: String,
-    target: String,
-    names_in_source: NamesInSource,
-    principal: Option<String>,
-    path: Path,
-    query_id: Option<String>,
-}
-
-impl Decision {
-    pub(crate) fn new(
-        time: Timestamp,
-        request: &Request<'_>,
-        names_in_source: NamesInSource,
-        reason: Reason,
-    ) -> Self {
-        Decision {
-            time,
-            reason,
-            impersonator: shortened(request.impersonator.as_str()),
-            target: shortened(request.target.as_str()),
-            names_in_source,
-            principal: request
-                .principal
-                .as_ref()
-                .map(|principal| shortened(principal.as_str())),
-            path: request.path,
-            query_id: request.query_id.as_deref().map(shortened),
-        }
-    }
-
-    fn line(&self) -> Line<'_> {
+impl<'b> Decided<'b> {
+    pub(super) fn line(self) -> Line<'b> {
+        let names = self.names_in_source;
         Line::Decision {
             schema_version: SCHEMA_VERSION,
             time: time_text(self.time),
             decision: self.reason.decision(),
             reason: self.reason.as_str(),
-            impersonator: &self.impersonator,
-            target: &self.target,
-            mapped_impersonator: self.names_in_source.impersonator.as_deref(),
-            mapped_target: self.names_in_source.target.as_deref(),
-            principal: self.principal.as_deref(),
+            impersonator: self.texts.impersonator,
+            target: self.texts.target,
+            mapped_impersonator: names.and_then(|names| names.impersonator.as_deref()),
+            mapped_target: names.and_then(|names| names.target.as_deref()),
+            principal: self.texts.principal,
             path: self.path.as_str(),
-            query_id: self.query_id.as_deref(),
+            query_id: self.texts.query_id,
             engine_version: VERSION,
         }
     }
@@ -139,7 +84,7 @@ pub(crate) struct Query {
 }
 
 impl Query {
-    fn line(&self) -> Line<'_> {
+    pub(super) fn line(&self) -> Line<'_> {
         let query = &self.query;
         Line::Query(Box::new(QueryLine {
             schema_version: SCHEMA_VERSION,
@@ -272,7 +217,12 @@ impl Line<'_> {
 
     /// The line as it is written, without its end.
     pub(crate) fn json(&self) -> serde_json::Result<String> {
-        Ok(escape_controls(&serde_json::to_string(self)?))
+        let json = serde_json::to_string(self)?;
+        // Nearly every line is plain, and then it need not be looked at character by character.
+        if is_printable_ascii(&json) {
+            return Ok(json);
+        }
+        Ok(escape_controls(&json))
     }
 }
 

@@ -8,9 +8,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
 
-use crossbeam_channel::{SendTimeoutError, Sender, TrySendError, bounded};
 use jiff::Timestamp;
 
 use crate::engine::{Caller, Request};
@@ -18,8 +16,10 @@ use crate::log::Log;
 use crate::metrics::Metric;
 use crate::reason::Reason;
 
+pub(crate) mod batch;
 pub(crate) mod line;
 mod query;
+mod queue;
 mod rotation;
 mod settings;
 #[cfg(test)]
@@ -32,13 +32,10 @@ pub use rotation::Rotation;
 pub use settings::{OnFailure, Settings};
 pub use text::escape_controls;
 
-use line::{Decision, Flush, Line, Query, Record};
+use batch::Batch;
+use line::{Flush, Line, Query};
+use queue::Queue;
 use writer::Writer;
-
-/// Lines that may wait for the writer.
-const QUEUE: usize = 10_000;
-/// How often a blocked caller looks whether the file has begun to fail.
-const LOOK: Duration = Duration::from_millis(50);
 
 /// The names by which the permission source knows the two users, where they differ in kind from the
 /// query engine's.
@@ -63,8 +60,7 @@ pub struct Audit {
     on_failure: OnFailure,
     query_text: bool,
     health: Arc<Health>,
-    queue: Option<Sender<Record>>,
-    stop: Option<Sender<()>>,
+    queue: Arc<Queue>,
     writer: Option<JoinHandle<()>>,
 }
 
@@ -76,10 +72,9 @@ impl Audit {
     ///
     /// The file cannot be opened or made.
     pub fn open(settings: &Settings, now: Timestamp, log: Arc<Log>) -> io::Result<Self> {
-        let (queue, records) = bounded(QUEUE);
-        let (stop, stopped) = bounded(0);
+        let queue = Arc::new(Queue::new());
         let health = Arc::new(Health::default());
-        let mut writer = Writer::open(settings, records, stopped, Arc::clone(&health), log)?;
+        let mut writer = Writer::open(settings, Arc::clone(&queue), Arc::clone(&health), log)?;
         writer.remove_old_files(None);
         writer.add(now, &Line::start(now));
         writer.flush();
@@ -90,8 +85,7 @@ impl Audit {
             on_failure: settings.on_failure,
             query_text: settings.query_text,
             health,
-            queue: Some(queue),
-            stop: Some(stop),
+            queue,
             writer: Some(writer),
         })
     }
@@ -109,8 +103,7 @@ impl Audit {
         if self.failing() {
             reason = self.unrecorded(reason);
         }
-        let decision = Decision::new(now, request, names_in_source, reason);
-        if self.hand_over(Record::Decision(decision)) {
+        if self.hand_over(|batch| batch.add_decision(now, request, names_in_source, reason)) {
             reason
         } else {
             self.unrecorded(reason)
@@ -128,11 +121,12 @@ impl Audit {
         if !self.query_text {
             query.text = None;
         }
-        self.hand_over(Record::Query(Box::new(Query {
+        let query = Box::new(Query {
             time: now,
             names_in_source,
             query,
-        })));
+        });
+        self.hand_over(|batch| batch.add_query(query));
     }
 
     /// Records that somebody wanted what is remembered of a user, or of everybody, to be forgotten. Blocks
@@ -144,39 +138,23 @@ impl Audit {
         user: Option<&str>,
         allowed: bool,
     ) {
-        let flush = Flush::new(now, caller, user, allowed);
-        self.hand_over(Record::Flush(Box::new(flush)));
+        let flush = Box::new(Flush::new(now, caller, user, allowed));
+        self.hand_over(|batch| batch.add_flush(flush));
     }
 
-    /// Whether the writer has it now.
-    fn hand_over(&self, mut record: Record) -> bool {
-        let Some(queue) = &self.queue else {
-            return false;
-        };
-        // Nearly always there is room, and then the clock need not be read.
-        match queue.try_send(record) {
-            Ok(()) => return true,
-            Err(TrySendError::Full(waiting) | TrySendError::Disconnected(waiting)) => {
-                record = waiting
-            }
+    /// Whether the writer will find the record.
+    fn hand_over(&self, add: impl FnOnce(&mut Batch)) -> bool {
+        let handed_over = self.queue.put(|| !self.failing(), add);
+        if !handed_over {
+            self.health.lost.fetch_add(1, Ordering::Relaxed);
+            self.health.lost_ever.fetch_add(1, Ordering::Relaxed);
         }
-        loop {
-            let wait = if self.failing() { Duration::ZERO } else { LOOK };
-            match queue.send_timeout(record, wait) {
-                Ok(()) => return true,
-                Err(SendTimeoutError::Timeout(waiting)) if !self.failing() => record = waiting,
-                Err(_) => {
-                    self.health.lost.fetch_add(1, Ordering::Relaxed);
-                    self.health.lost_ever.fetch_add(1, Ordering::Relaxed);
-                    return false;
-                }
-            }
-        }
+        handed_over
     }
 
     /// What is counted of lines. Without an audit, the same names with zeros.
     pub fn metrics(audit: Option<&Audit>) -> Vec<Metric> {
-        let waiting = audit.and_then(|audit| Some(audit.queue.as_ref()?.len()));
+        let waiting = audit.map(|audit| audit.queue.len());
         let lost = audit.map(|audit| audit.health.lost_ever.load(Ordering::Relaxed));
         vec![
             Metric::new("audit_queue", waiting.unwrap_or_default() as u64),
@@ -199,8 +177,7 @@ impl Audit {
 
 impl Drop for Audit {
     fn drop(&mut self) {
-        drop(self.queue.take());
-        drop(self.stop.take());
+        self.queue.close();
         if let Some(writer) = self.writer.take() {
             // A writer that panicked has nothing left to write.
             let _ = writer.join();

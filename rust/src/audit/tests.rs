@@ -1,11 +1,12 @@
 use std::fs;
 use std::path::Path as FilePath;
 use std::sync::OnceLock;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 use tempfile::TempDir;
 
+use super::queue::QUEUE;
 use super::text::acts_on_a_terminal;
 use super::*;
 use crate::VERSION;

@@ -8,15 +8,16 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, RecvTimeoutError};
 use jiff::{SignedDuration, Timestamp};
 
-use super::line::{Line, Record};
+use super::batch::Batch;
+use super::line::Line;
+use super::queue::Queue;
 use super::{Health, Rotation, Settings, rotation};
 use crate::log::{Level, Log};
 
 /// Lines that are written with one call to the system.
-const BATCH: usize = 256;
+const AT_ONCE: usize = 256;
 /// How long the writer waits before it tries a failing file again.
 const RETRY: Duration = Duration::from_secs(1);
 /// How long a file that cannot be set aside goes on to be used.
@@ -53,8 +54,7 @@ pub(super) struct Writer {
     written_to: u64,
     /// The newest of the lines.
     time: Timestamp,
-    records: Receiver<Record>,
-    stopped: Receiver<()>,
+    queue: Arc<Queue>,
     health: Arc<Health>,
     log: Arc<Log>,
 }
@@ -62,8 +62,7 @@ pub(super) struct Writer {
 impl Writer {
     pub(super) fn open(
         settings: &Settings,
-        records: Receiver<Record>,
-        stopped: Receiver<()>,
+        queue: Arc<Queue>,
         health: Arc<Health>,
         log: Arc<Log>,
     ) -> io::Result<Self> {
@@ -79,34 +78,27 @@ impl Writer {
             written: 0,
             written_to: 0,
             time: Timestamp::UNIX_EPOCH,
-            records,
-            stopped,
+            queue,
             health,
             log,
         })
     }
 
     pub(super) fn run(mut self) {
-        loop {
-            while self.health.failing.load(Ordering::Acquire) {
-                let stopping =
-                    self.stopped.recv_timeout(RETRY) == Err(RecvTimeoutError::Disconnected);
-                self.flush();
-                if stopping {
-                    break;
+        let mut batch = Batch::default();
+        self.retry();
+        while self.queue.take(&mut batch) {
+            let mut lines = batch.lines().peekable();
+            while lines.peek().is_some() {
+                let mut count = 0;
+                for (time, line) in lines.by_ref().take(AT_ONCE) {
+                    self.add(time, &line);
+                    count += 1;
                 }
+                self.flush();
+                self.retry();
+                self.queue.written(count);
             }
-            let Ok(record) = self.records.recv() else {
-                break;
-            };
-            self.add(record.time(), &record.line());
-            for _ in 1..BATCH {
-                let Ok(record) = self.records.try_recv() else {
-                    break;
-                };
-                self.add(record.time(), &record.line());
-            }
-            self.flush();
         }
         if self.written < self.pending.len() {
             self.log.push(
@@ -116,6 +108,17 @@ impl Writer {
                     self.path.display()
                 ),
             );
+        }
+    }
+
+    /// Writes what is pending again and again until that works, or until the engine stops.
+    fn retry(&mut self) {
+        while self.health.failing.load(Ordering::Acquire) {
+            let stopping = self.queue.is_closed_within(RETRY);
+            self.flush();
+            if stopping {
+                break;
+            }
         }
     }
 
@@ -274,6 +277,13 @@ impl Writer {
     }
 }
 
+/// However the thread ends, nobody goes on waiting for it.
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.queue.abandon();
+    }
+}
+
 fn place(metadata: io::Result<fs::Metadata>) -> Option<(u64, u64)> {
     metadata.map(|found| (found.dev(), found.ino())).ok()
 }
@@ -304,7 +314,6 @@ fn ends_within_a_line(path: &Path) -> bool {
 mod tests {
     use super::super::OnFailure;
     use super::*;
-    use crossbeam_channel::bounded;
     use tempfile::TempDir;
 
     const LINES: &[u8] = b"one\ntwo\nthree\n";
@@ -322,14 +331,8 @@ mod tests {
             },
         };
         let health = Arc::new(Health::default());
-        let mut writer = Writer::open(
-            &settings,
-            bounded(1).1,
-            bounded(0).1,
-            health,
-            Arc::default(),
-        )
-        .unwrap();
+        let mut writer =
+            Writer::open(&settings, Arc::new(Queue::new()), health, Arc::default()).unwrap();
         writer.pending = LINES.to_vec();
         writer.written = 6;
         writer.written_to = 6;

@@ -71,7 +71,7 @@ impl Engine {
         }
         let own = caller.groups.iter().map(Cow::as_ref);
         self.admins
-            .reason(&user, own.chain(view.groups(&user, &known)))
+            .reason(&user, || own.chain(view.groups(&user, &known)))
             .is_some()
     }
 

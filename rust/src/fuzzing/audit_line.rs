@@ -8,7 +8,8 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::{fields, is_harmless};
-use crate::audit::line::{Decision, Flush, Line, Query, Record};
+use crate::audit::batch::Batch;
+use crate::audit::line::{Flush, Query};
 use crate::audit::{Amount, EndedQuery, NamesInSource, escape_controls};
 use crate::engine::{Caller, Path, Request};
 use crate::name::Name;
@@ -37,7 +38,9 @@ fn lossy(texts: &[&[u8]], place: usize) -> String {
     String::from_utf8_lossy(text(texts, place).unwrap_or_default()).into_owned()
 }
 
-fn read(line: &Line<'_>) -> Value {
+/// The only line.
+fn read(batch: &Batch) -> Value {
+    let (_, line) = batch.lines().next().expect("a record leaves a line");
     let line = line.json().expect("a line is JSON");
     assert!(is_harmless(&line), "{line:?}");
     let value: Value = serde_json::from_str(&line).expect("a line is JSON");
@@ -69,13 +72,9 @@ fn decision(texts: &[&[u8]]) {
         impersonator: mapped.clone(),
         target: None,
     };
-    let record = Record::Decision(Decision::new(
-        Timestamp::UNIX_EPOCH,
-        &request,
-        names,
-        Reason::NoPermission,
-    ));
-    let line = read(&record.line());
+    let mut batch = Batch::default();
+    batch.add_decision(Timestamp::UNIX_EPOCH, &request, names, Reason::NoPermission);
+    let line = read(&batch);
     assert_eq!(line["type"], "decision");
     assert_eq!(line["decision"], "deny");
     assert_eq!(line["reason"], "no-permission");
@@ -120,12 +119,13 @@ fn query(texts: &[&[u8]]) {
         written: Amount::default(),
         text: rest.get(8).cloned(),
     };
-    let record = Record::Query(Box::new(Query {
+    let mut batch = Batch::default();
+    batch.add_query(Box::new(Query {
         time: Timestamp::UNIX_EPOCH,
         names_in_source: NamesInSource::default(),
         query: query.clone(),
     }));
-    let line = read(&record.line());
+    let line = read(&batch);
     for (key, expected) in [
         ("type", "query"),
         ("reason", "permission"),
@@ -166,13 +166,14 @@ fn flush(texts: &[&[u8]]) {
         query_id: text(texts, 2).map(String::from_utf8_lossy),
     };
     let flushed = text(texts, 3).map(String::from_utf8_lossy);
-    let record = Record::Flush(Box::new(Flush::new(
+    let mut batch = Batch::default();
+    batch.add_flush(Box::new(Flush::new(
         Timestamp::UNIX_EPOCH,
         &caller,
         flushed.as_deref(),
         false,
     )));
-    let line = read(&record.line());
+    let line = read(&batch);
     assert_eq!(line["type"], "flush");
     assert_eq!(line["decision"], "deny");
     is_name(&line["user"], caller.user.as_str());

@@ -159,7 +159,7 @@ impl View<'_> {
         }
     }
 
-    /// Whether the source may know users by other names than the query engine.
+    /// Whether there is a user mapping.
     pub fn maps_names(&self) -> bool {
         self.files.mapping().is_some()
     }

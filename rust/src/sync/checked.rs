@@ -54,6 +54,7 @@ pub enum MutexGuard<'m, T> {
     },
 }
 
+const TOGETHER: &str = "a lock and what waits with it are made in the same place";
 const WAITS: &str = "nobody uses a guard that waits";
 
 impl<T> Deref for MutexGuard<'_, T> {
@@ -116,6 +117,17 @@ impl Condvar {
         }
     }
 
+    pub fn wait<T>(&self, guard: &mut MutexGuard<'_, T>) {
+        match (self, guard) {
+            (Condvar::Real(condvar), MutexGuard::Real(guard)) => condvar.wait(guard),
+            (Condvar::Checked(condvar), MutexGuard::Checked { held, .. }) => {
+                let guard = held.take().expect(WAITS);
+                *held = Some(condvar.wait(guard).unwrap_or_else(PoisonError::into_inner));
+            }
+            _ => unreachable!("{TOGETHER}"),
+        }
+    }
+
     pub fn wait_until<T>(
         &self,
         guard: &mut MutexGuard<'_, T>,
@@ -138,7 +150,7 @@ impl Condvar {
                 *held = Some(locked.unwrap_or_else(PoisonError::into_inner));
                 WaitTimeoutResult(timed_out)
             }
-            _ => unreachable!("a lock and what waits with it are made in the same place"),
+            _ => unreachable!("{TOGETHER}"),
         }
     }
 }
