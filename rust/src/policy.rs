@@ -8,17 +8,19 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde::de::Deserializer;
 use serde_json::value::RawValue;
+use smol_str::SmolStr;
 
 use crate::json::{self, Entry, JsonError};
 use crate::name::{self, Folding};
 use crate::pattern::Shared;
 use crate::scope::{Scope, ScopeEntry, Scopes};
-use crate::user::{IMPERSONATE_USER, User};
+use crate::user::{Alike, IMPERSONATE_USER, User};
 
 /// Users and scopes of one version of the file.
 #[derive(Debug, Default)]
 pub struct Policy {
-    users: HashMap<Box<str>, User, RandomState>,
+    /// Names of usual length lie within the table, so that finding a user is one look at memory.
+    users: HashMap<SmolStr, User, RandomState>,
     /// In the order of the file: the first that matches decides.
     pub scopes: Scopes,
 }
@@ -37,19 +39,20 @@ impl Policy {
             scopes: rules,
         } = file.read()?;
         let mut users = HashMap::with_capacity_and_hasher(listed.len(), RandomState::default());
+        let mut alike = Alike::new(usize::MAX);
         for raw in listed {
             let entry = file.within(raw);
-            let user: UserEntry = entry.read()?;
-            let folded: Box<str> = folding.fold(&user.name).into();
-            if users.contains_key(&folded) {
+            let (name, mut user) = entry.read::<UserEntry>()?.into();
+            alike.share(&mut user);
+            let folded = SmolStr::new(folding.fold(&name));
+            if users.insert(folded, user).is_some() {
                 let case = match folding {
                     Folding::Exact => "",
                     Folding::CaseInsensitive => ", where case does not count",
                 };
-                let problem = format!("the user \"{}\" is there twice{case}", user.name);
+                let problem = format!("the user \"{name}\" is there twice{case}");
                 return Err(entry.error(1, problem));
             }
-            users.insert(folded, user.into());
         }
         let mut scopes = Vec::with_capacity(rules.len());
         let mut shared = Shared::default();
@@ -123,17 +126,16 @@ struct UserEntry {
     expires: Option<Timestamp>,
 }
 
-impl From<UserEntry> for User {
+impl From<UserEntry> for (String, User) {
     fn from(entry: UserEntry) -> Self {
-        User {
-            may_impersonate: entry
-                .permissions
-                .iter()
-                .any(|held| held == IMPERSONATE_USER),
-            groups: entry.groups,
-            disabled: entry.disabled,
-            expires: entry.expires,
-        }
+        let may_impersonate = entry
+            .permissions
+            .iter()
+            .any(|held| held == IMPERSONATE_USER);
+        let user = User::new(may_impersonate)
+            .disabled(entry.disabled)
+            .with_details(entry.groups, entry.expires);
+        (entry.name, user)
     }
 }
 
@@ -176,7 +178,7 @@ mod tests {
         )
         .unwrap();
         assert!(policy.user("svc").unwrap().may_impersonate);
-        assert_eq!(policy.user("svc").unwrap().groups, ["bi"]);
+        assert_eq!(policy.user("svc").unwrap().groups(), ["bi"]);
         assert!(!policy.user("near").unwrap().may_impersonate);
         assert!(policy.user("SVC").is_none());
         assert_eq!(policy.scopes.len(), 1);

@@ -170,7 +170,7 @@ impl Plan {
             set("immuta.apikey", "fake-immuta-key".to_owned());
             set("immuta.impersonation.cache.ttl", "1d".to_owned());
             set("immuta.impersonation.cache.negative-ttl", "1d".to_owned());
-            // Users are spread over the parts of the cache by chance, not evenly.
+            // Nobody is forgotten for the strangers that are asked for as well.
             let room = self.users * 2;
             set("immuta.impersonation.cache.max-users", room.to_string());
         }
@@ -232,10 +232,7 @@ impl Lookup for Everybody {
     fn look_up(&self, name: &str, _: Duration) -> Result<Option<User>, LookupError> {
         let is_service = name.starts_with("svc_");
         let is_known = is_service || name.starts_with('p');
-        Ok(is_known.then(|| User {
-            may_impersonate: is_service,
-            groups: vec![if is_service { SERVICES } else { PEOPLE }.to_owned()],
-            ..User::default()
-        }))
+        let group = if is_service { SERVICES } else { PEOPLE };
+        Ok(is_known.then(|| User::new(is_service).with_details(vec![group.to_owned()], None)))
     }
 }

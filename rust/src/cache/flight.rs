@@ -1,6 +1,5 @@
 //! A lookup that is under way, for which any number of callers wait.
 
-use std::sync::Arc;
 use std::time::Instant;
 
 use crate::sync::{Condvar, Mutex};
@@ -13,7 +12,7 @@ pub(super) struct Failure {
     pub rushed: bool,
 }
 
-pub(super) type Outcome = Result<Option<Arc<User>>, Failure>;
+pub(super) type Outcome = Result<Option<User>, Failure>;
 
 #[derive(Default)]
 pub(super) struct Flight {

@@ -26,7 +26,6 @@ use std::io;
 use std::mem;
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -45,11 +44,10 @@ use entry::Entry;
 use flight::{Failure, Flight, Outcome};
 use gate::{Gate, Refusal};
 use key::Asked;
-pub use recent::Held;
 use recent::Recent;
 use refresher::Refresher;
 use report::{Kind, Report};
-use shard::{Counts, Shard};
+use shard::{Counts, Room, Shard};
 pub use snapshot::{Remembered, State};
 
 /// Lookups at a time, over all names. They wait for the network, so this is far more than there are
@@ -58,8 +56,8 @@ pub use snapshot::{Remembered, State};
 const LOOKUPS_AT_A_TIME: usize = 16;
 /// More shards than threads that are likely to ask at the same moment.
 const MOST_SHARDS: usize = 64;
-/// A small cache is one shard: in many small ones, some would be full while others are empty.
-const USERS_PER_SHARD: usize = 256;
+/// Who is forgotten is chosen within a shard, so that one needs some to choose from.
+const USERS_PER_SHARD: usize = 32;
 /// Keeps points in time within what the system can express.
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(3600);
 
@@ -117,9 +115,10 @@ impl Cache {
             Arc::clone(&clock),
             Arc::clone(&log),
         );
+        let seed = RandomState::default();
         let shared = Arc::new(Shared {
-            seed: RandomState::default(),
-            shards: shards(settings.max_users),
+            shards: shards(settings.max_users, &seed),
+            seed,
             recent: Recent::new(),
             gate,
             report: Report::new(log),
@@ -150,7 +149,7 @@ impl Cache {
         name: &str,
         now: &Cell<Duration>,
         deadline: Duration,
-    ) -> Result<Option<Held>, Unavailable> {
+    ) -> Result<Option<User>, Unavailable> {
         let shared = &*self.shared;
         let asked = Asked::new(name, &shared.seed);
         let version = shared.recent.version();
@@ -161,16 +160,15 @@ impl Cache {
         let Some(hit) = hit else {
             let found = shared.find(&asked, now.get(), deadline);
             now.set(shared.clock.elapsed());
-            return Ok(found?.map(Rc::new));
+            return found;
         };
-        let user = hit.user.map(Rc::new);
         if hit.refresh && !self.refresher.offer(name) {
             shared.shard(&asked).unmark(&asked);
         } else {
             let recent = &shared.recent;
-            recent.keep(version, &asked, user.as_ref(), hit.until);
+            recent.keep(version, &asked, hit.user.as_ref(), now.get(), hit.until);
         }
-        Ok(user)
+        Ok(hit.user)
     }
 
     /// Forgets every user. Whoever asks from now on gets no answer to a question from before.
@@ -252,12 +250,14 @@ impl Cache {
 }
 
 /// Shards that hold so many users in all. Their number is a power of two.
-fn shards(max_users: NonZeroUsize) -> Box<[Mutex<Shard>]> {
-    let users = max_users.get();
-    let count = 1 << (users / USERS_PER_SHARD).clamp(1, MOST_SHARDS).ilog2();
+fn shards(max_users: NonZeroUsize, seed: &RandomState) -> Box<[Mutex<Shard>]> {
+    let room = Arc::new(Room::new(max_users));
+    let count = 1
+        << (max_users.get() / USERS_PER_SHARD)
+            .clamp(1, MOST_SHARDS)
+            .ilog2();
     (0..count)
-        .filter_map(|index| NonZeroUsize::new(users / count + usize::from(index < users % count)))
-        .map(|capacity| Mutex::new(Shard::new(capacity)))
+        .map(|_| Mutex::new(Shard::new(Arc::clone(&room), seed.clone())))
         .collect()
 }
 
@@ -287,7 +287,7 @@ impl Shared {
         asked: &Asked<'_>,
         mut now: Duration,
         deadline: Duration,
-    ) -> Result<Option<Arc<User>>, Unavailable> {
+    ) -> Result<Option<User>, Unavailable> {
         // Waiting goes by real time, computed once, so that a clock that stands still hangs nobody.
         let time = deadline.saturating_sub(now).min(self.settings.timeout);
         let limit = Instant::now() + time;
@@ -416,8 +416,8 @@ impl Shared {
         };
         // A lookup that overran its time must not make the permission last longer.
         let written = now.min(began.saturating_add(self.settings.timeout));
-        let entry = Entry::new(user.map(Arc::new), written, life);
-        if now > entry.expires() {
+        let entry = Entry::new(user, written, life);
+        if entry.is_past(now) {
             return Err(Failure::default());
         }
         Ok(entry)
@@ -447,7 +447,7 @@ impl Shared {
             age: entry.age(now),
             known: user.is_some(),
             may_impersonate,
-            groups: user.map_or(0, |user| user.groups.len()),
+            groups: user.map_or(0, |user| user.groups().len()),
         }
     }
 
@@ -457,7 +457,7 @@ impl Shared {
     }
 
     /// What may serve where a lookup failed.
-    fn last_resort(&self, asked: &Asked<'_>) -> Result<Option<Arc<User>>, Unavailable> {
+    fn last_resort(&self, asked: &Asked<'_>) -> Result<Option<User>, Unavailable> {
         let now = self.clock.elapsed();
         let shard = self.shard(asked);
         let entry = shard.entry(asked).ok_or(Unavailable)?;

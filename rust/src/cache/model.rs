@@ -128,11 +128,10 @@ impl Lookup for Source {
         let end = one_of(*self.ends.lock());
         self.end(name, end);
         match end {
-            End::Answer => Ok(Some(User {
-                may_impersonate: true,
-                groups: vec![name.to_owned(), version.to_string()],
-                ..User::default()
-            })),
+            End::Answer => {
+                let groups = vec![name.to_owned(), version.to_string()];
+                Ok(Some(User::new(true).with_details(groups, None)))
+            }
             End::Nonsense => Err(LookupError::Answer {
                 problem: "nonsense".to_owned(),
             }),
@@ -155,12 +154,11 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 const TTL: Duration = Duration::from_secs(1000);
 
 /// How users are asked for, in how much time.
-type Way = fn(&Cache, &str, Duration) -> Result<Option<Arc<User>>, Unavailable>;
+type Way = fn(&Cache, &str, Duration) -> Result<Option<User>, Unavailable>;
 
-fn properly(cache: &Cache, name: &str, time: Duration) -> Result<Option<Arc<User>>, Unavailable> {
+fn properly(cache: &Cache, name: &str, time: Duration) -> Result<Option<User>, Unavailable> {
     let now = cache.shared.clock.elapsed();
-    let found = cache.user(name, &Cell::new(now), now + time)?;
-    Ok(found.map(|user| Arc::clone(&user)))
+    cache.user(name, &Cell::new(now), now + time)
 }
 
 struct World {
@@ -171,8 +169,9 @@ struct World {
 }
 
 impl World {
+    /// With one shard, so that names meet.
     fn new(way: Way, ends: &'static [End]) -> Self {
-        World::with_room(100, way, ends)
+        World::with_room(USERS_PER_SHARD, way, ends)
     }
 
     fn with_room(max_users: usize, way: Way, ends: &'static [End]) -> Self {
@@ -207,8 +206,8 @@ impl World {
     /// The version that the answer is from.
     fn ask_within(&self, name: &str, time: Duration) -> Result<u64, Unavailable> {
         let user = (self.way)(&self.cache, name, time)?.expect("the source knows everybody");
-        assert_eq!(user.groups[0], name, "answered for another");
-        Ok(user.groups[1].parse().unwrap())
+        assert_eq!(user.groups()[0], name, "answered for another");
+        Ok(user.groups()[1].parse().unwrap())
     }
 
     fn ask(&self, name: &str) -> Result<u64, Unavailable> {
@@ -473,7 +472,7 @@ mod mistakes {
         cache: &Cache,
         name: &str,
         time: Duration,
-    ) -> Result<Option<Arc<User>>, Unavailable> {
+    ) -> Result<Option<User>, Unavailable> {
         let shared = &*cache.shared;
         let asked = Asked::new(name, &shared.seed);
         let now = shared.clock.elapsed();

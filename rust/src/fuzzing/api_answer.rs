@@ -36,12 +36,8 @@ fn expected_user(json: &str) -> Option<Found> {
     Some(Found {
         userid: text("userid")?,
         iamid: text("iamid")?,
-        user: User {
-            may_impersonate: permissions.contains(&IMPERSONATE_USER.to_owned()),
-            groups: Vec::new(),
-            disabled: members.value("disabled")?.as_bool()?,
-            expires: None,
-        },
+        user: User::new(permissions.contains(&IMPERSONATE_USER.to_owned()))
+            .disabled(members.value("disabled")?.as_bool()?),
     })
 }
 

@@ -189,11 +189,7 @@ impl Lookup for Everybody {
 /// Who is known: a service that may impersonate, a person, and one who has left.
 fn user(name: &str) -> Option<User> {
     let known = ["svc", "alice", "carol"].contains(&name);
-    known.then(|| User {
-        may_impersonate: name == "svc",
-        disabled: name == "carol",
-        ..User::default()
-    })
+    known.then(|| User::new(name == "svc").disabled(name == "carol"))
 }
 
 static ENGINE: LazyLock<Engine> = LazyLock::new(|| {

@@ -121,22 +121,24 @@ fn expected_user(members: &Members<'_>) -> Option<User> {
         Some(_) => texts(&members.value(name)?),
         None => Some(Vec::new()),
     };
-    Some(User {
-        may_impersonate: list("permissions")?.contains(&IMPERSONATE_USER.to_owned()),
-        groups: list("groups")?,
-        disabled: match members.only("disabled") {
-            Some(_) => members.value("disabled")?.as_bool()?,
-            None => false,
-        },
-        expires: match members.only("expires") {
-            Some(_) => Some(
-                members
-                    .value("expires")?
-                    .as_str()?
-                    .parse::<Timestamp>()
-                    .ok()?,
-            ),
-            None => None,
-        },
-    })
+    let may_impersonate = list("permissions")?.contains(&IMPERSONATE_USER.to_owned());
+    let disabled = match members.only("disabled") {
+        Some(_) => members.value("disabled")?.as_bool()?,
+        None => false,
+    };
+    let expires = match members.only("expires") {
+        Some(_) => Some(
+            members
+                .value("expires")?
+                .as_str()?
+                .parse::<Timestamp>()
+                .ok()?,
+        ),
+        None => None,
+    };
+    Some(
+        User::new(may_impersonate)
+            .disabled(disabled)
+            .with_details(list("groups")?, expires),
+    )
 }

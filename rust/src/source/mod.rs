@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::cache::{Cache, Held, Remembered};
+use crate::cache::{Cache, Remembered};
 use crate::clock::Clock;
 use crate::metrics::Metric;
 use crate::scope::Scopes;
@@ -34,7 +34,7 @@ pub enum Known<'v> {
     /// In the policy file's version that the decision is made on.
     Listed(&'v User),
     /// In the cache.
-    Remembered(Held),
+    Remembered(User),
 }
 
 impl Deref for Known<'_> {
@@ -180,7 +180,7 @@ impl View<'_> {
         let user = known.as_ref().ok();
         let own = user.and_then(Option::as_ref).into_iter();
         let listed = self.files.groups().filter(|_| user.is_some());
-        own.flat_map(|user| user.groups.iter().map(String::as_str))
+        own.flat_map(|user| user.groups().iter().map(String::as_str))
             .chain(listed.into_iter().flat_map(|file| file.groups(folded)))
     }
 

@@ -76,11 +76,8 @@ impl Found {
         Ok(Found {
             userid: field("userid", "a string", fields.userid)?,
             iamid: field("iamid", "a string", fields.iamid)?,
-            user: User {
-                may_impersonate: permissions.iter().any(|held| held == IMPERSONATE_USER),
-                disabled: field("disabled", "true or false", fields.disabled)?,
-                ..User::default()
-            },
+            user: User::new(permissions.iter().any(|held| held == IMPERSONATE_USER))
+                .disabled(field("disabled", "true or false", fields.disabled)?),
         })
     }
 }
@@ -230,7 +227,7 @@ mod tests {
         assert_eq!(found.iamid, "bim");
         assert!(found.user.may_impersonate);
         assert!(!found.user.disabled);
-        assert_eq!(found.user.groups, Vec::<String>::new());
+        assert!(found.user.groups().is_empty());
     }
 
     #[test]
