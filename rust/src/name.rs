@@ -16,10 +16,12 @@ impl<'a> Name<'a> {
     /// Takes bytes that should be UTF-8. Bytes that are not, such as a lone surrogate's, make a name
     /// that is never valid; its text shows U+FFFD in their place.
     pub fn from_bytes(bytes: &'a [u8]) -> Self {
-        let text = String::from_utf8_lossy(bytes);
-        Name {
-            well_formed: matches!(text, Cow::Borrowed(_)),
-            text,
+        match str::from_utf8(bytes) {
+            Ok(text) => text.into(),
+            Err(_) => Name {
+                text: String::from_utf8_lossy(bytes),
+                well_formed: false,
+            },
         }
     }
 

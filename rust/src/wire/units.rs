@@ -1,7 +1,7 @@
 //! Requests as a JVM writes them fastest: in the UTF-16 of its strings.
 //!
 //! The fields are those of a packed request, in its order, but every number is one code unit, and a string is
-//! the number of its code units, then these.
+//! the number of its code units, then these. A principal may also be 2 and nothing else: the impersonator's name.
 
 use std::borrow::Cow;
 use std::mem;
@@ -11,7 +11,7 @@ use crate::engine::{Path, Request};
 use crate::name::Name;
 
 /// The longest request in this form, in code units.
-pub const MOST_UNITS: usize = 256;
+pub const MOST_UNITS: usize = 192;
 
 /// The bytes in which any such request's strings have room: a code unit takes three at the most.
 pub type Room = [u8; 3 * MOST_UNITS];
@@ -39,10 +39,17 @@ pub fn read_units<'a>(units: &[u16], room: &'a mut Room) -> Result<Request<'a>, 
     }
     let impersonator = Name::from_bytes(reader.string()?);
     let target = Name::from_bytes(reader.string()?);
-    let principal = reader.optional_string("principal")?.map(Name::from_bytes);
-    let query_id = reader
-        .optional_string("query id")?
-        .map(String::from_utf8_lossy);
+    let principal = match reader.unit()? {
+        0 => None,
+        1 => Some(Name::from_bytes(reader.string()?)),
+        2 => Some(impersonator.clone()),
+        _ => return Err(WireError::UnknownValue("principal")),
+    };
+    let query_id = match reader.unit()? {
+        0 => None,
+        1 => Some(String::from_utf8_lossy(reader.string()?)),
+        _ => return Err(WireError::UnknownValue("query id")),
+    };
     let mut groups: Vec<Cow<'a, str>> = Vec::new();
     for _ in 0..reader.unit()? {
         groups.push(String::from_utf8_lossy(reader.string()?));
@@ -73,14 +80,6 @@ impl<'a> Reader<'_, 'a> {
         Ok(*unit)
     }
 
-    fn optional_string(&mut self, field: &'static str) -> Result<Option<&'a [u8]>, WireError> {
-        match self.unit()? {
-            0 => Ok(None),
-            1 => Ok(Some(self.string()?)),
-            _ => Err(WireError::UnknownValue(field)),
-        }
-    }
-
     fn string(&mut self) -> Result<&'a [u8], WireError> {
         let length = usize::from(self.unit()?);
         let (text, rest) = self
@@ -88,11 +87,8 @@ impl<'a> Reader<'_, 'a> {
             .split_at_checked(length)
             .ok_or(WireError::Truncated)?;
         self.units = rest;
-        // Nearly every name is ASCII. Without a way out of the loops, many units are taken at a time.
-        let size = if text.iter().fold(0, |all, unit| all | unit) < 0x80 {
-            for (byte, unit) in self.room[..length].iter_mut().zip(text) {
-                *byte = *unit as u8;
-            }
+        // Nearly every name is ASCII.
+        let size = if write_ascii(text, &mut self.room[..length]) {
             length
         } else {
             write_characters(text, self.room)
@@ -101,6 +97,29 @@ impl<'a> Reader<'_, 'a> {
         self.room = room;
         Ok(bytes)
     }
+}
+
+/// Whether the text is ASCII, as which it is written. Eight units are taken at a time, without a way out between
+/// them; the last eight stand for what is left over, so that some are written twice.
+fn write_ascii(text: &[u16], bytes: &mut [u8]) -> bool {
+    const STEP: usize = 8;
+    let write = |text: &[u16], bytes: &mut [u8]| {
+        for (byte, unit) in bytes.iter_mut().zip(text) {
+            *byte = *unit as u8;
+        }
+        text.iter().fold(0, |all, unit| all | unit)
+    };
+    let seen = match (text.last_chunk::<STEP>(), bytes.last_chunk_mut::<STEP>()) {
+        (Some(last), Some(last_bytes)) => {
+            let seen = write(last, last_bytes);
+            let (parts, _) = text.as_chunks::<STEP>();
+            let (parts_of_bytes, _) = bytes.as_chunks_mut::<STEP>();
+            let both = parts.iter().zip(parts_of_bytes);
+            both.fold(seen, |seen, (part, bytes)| seen | write(part, bytes))
+        }
+        _ => write(text, bytes),
+    };
+    seen < 0x80
 }
 
 /// Returns how many bytes it has written.
@@ -215,6 +234,45 @@ mod tests {
     }
 
     #[test]
+    fn a_principal_can_be_the_impersonators_name() {
+        let name: Vec<u16> = "zoë".encode_utf16().collect();
+        let request = |principal: &[u16]| {
+            units(&[&[0, 0], &string(&name), &string(&[98]), principal, &[0, 0]])
+        };
+        let in_full = request(&units(&[&[1], &string(&name)]));
+        let (mut room, mut other_room) = (room(), room());
+        assert_eq!(
+            read_units(&request(&[2]), &mut room),
+            read_units(&in_full, &mut other_room)
+        );
+    }
+
+    #[test]
+    fn ascii_is_written_whatever_its_length_and_anything_else_is_seen_wherever_it_stands() {
+        for length in 0..40 {
+            let text: Vec<u16> = (0..length).map(|index| 0x40 + index % 0x3F).collect();
+            let mut bytes = vec![0; text.len()];
+            assert!(write_ascii(&text, &mut bytes));
+            assert!(
+                bytes
+                    .iter()
+                    .map(|byte| u16::from(*byte))
+                    .eq(text.iter().copied())
+            );
+            for place in 0..text.len() {
+                for unit in [0x80, 0x100, 0x141, 0xFF00] {
+                    let mut other = text.clone();
+                    other[place] = unit;
+                    assert!(
+                        !write_ascii(&other, &mut bytes),
+                        "{unit} at {place} of {length}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
     fn the_largest_request_has_room() {
         let three_bytes = vec![0x20AC; MOST_UNITS - 7];
         let largest = units(&[&[0, 0, 0], &string(&three_bytes), &[0, 0, 0]]);
@@ -258,7 +316,7 @@ mod tests {
         let more = units(&[&whole, &[0]]);
         assert_eq!(read_units(&more, &mut room()), Err(WireError::LeftOver(1)));
         for (index, field) in [(0, "path"), (1, "flags"), (6, "principal"), (7, "query id")] {
-            for value in [2, 0x100, 0x101, u16::MAX] {
+            for value in [3, 0x100, 0x101, 0x102, u16::MAX] {
                 let mut other = whole.clone();
                 other[index] = value;
                 assert_eq!(

@@ -18,7 +18,7 @@ import java.util.Collection;
 final class RequestBuffer
 {
     /** In characters. Enough for three names of usual length and some groups; what is larger goes in an array, and so does what has a query id. */
-    static final int CAPACITY = 256;
+    static final int CAPACITY = 192;
 
     /** No answer: what it says of a reason is not in the catalogue. */
     static final long TOO_LARGE = Engine.HAS_MORE_TO_SAY;
@@ -94,8 +94,14 @@ final class RequestBuffer
         units[1] = (char) (chained ? 1 : 0);
         int position = write(2, impersonator);
         position = write(position, target);
-        units[position++] = (char) (principal == null ? 0 : 1);
-        if (principal != null) {
+        if (principal == null) {
+            units[position++] = 0;
+        }
+        else if (principal.equals(impersonator)) {
+            units[position++] = 2;
+        }
+        else {
+            units[position++] = 1;
             position = write(position, principal);
         }
         // No query id.
