@@ -15,6 +15,9 @@ use crate::texts::Lengths;
 /// How many decisions are remembered.
 const CAPACITY: usize = 10_000;
 
+/// What most names take together, in bytes, so that a place gets its memory at once.
+const TYPICAL_TEXTS: usize = 64;
+
 /// A decision that was made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Past {
@@ -103,7 +106,7 @@ impl Place {
             at: Duration::ZERO,
             reason,
             path,
-            texts: String::new(),
+            texts: String::with_capacity(TYPICAL_TEXTS),
             lengths: Lengths::default(),
         }
     }

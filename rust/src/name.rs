@@ -100,15 +100,17 @@ impl Folding {
     pub fn fold<'a>(self, name: &'a str) -> Cow<'a, str> {
         match self {
             Folding::Exact => Cow::Borrowed(name),
-            Folding::CaseInsensitive if is_folded_ascii(name) => Cow::Borrowed(name),
-            Folding::CaseInsensitive => Cow::Owned(name.chars().map(fold_char).collect()),
+            Folding::CaseInsensitive => fold_case(name),
         }
     }
 }
 
-/// Most names are, and then need no copy.
-fn is_folded_ascii(name: &str) -> bool {
-    all(name, |byte| byte.is_ascii() & !byte.is_ascii_uppercase())
+fn fold_case(name: &str) -> Cow<'_, str> {
+    // Most names are folded already, and then need no copy.
+    if all(name, |byte| byte.is_ascii() & !byte.is_ascii_uppercase()) {
+        return Cow::Borrowed(name);
+    }
+    Cow::Owned(name.chars().map(fold_char).collect())
 }
 
 fn fold_char(character: char) -> char {

@@ -9,7 +9,7 @@ use crate::reason::Reason;
 use crate::texts::{Lengths, Texts};
 
 /// Room for texts that is kept while nothing needs it. The texts of the most decisions that can wait, were they
-/// all as long as they may be, take sixteen times as much.
+/// all as long as they may be, take ten times as much.
 const ROOM: usize = 1024 * 1024;
 
 /// Records in their order, with the texts of all decisions in a row. Handing a decision over takes no memory of its

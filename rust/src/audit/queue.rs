@@ -1,8 +1,9 @@
 //! What deciding threads hand over to the writer, and when they wake it.
 //!
-//! Waking a thread costs many times what a record does. So the writer takes all that waits at once, and when it
-//! has written that, it naps and looks again by itself. Only who finds it asleep, since nobody has decided
-//! anything for a while, or finds very much waiting, has to wake it.
+//! A library's channel hands over each record by itself, with memory that the writer has to give back, and wakes
+//! whoever waits for it. Waking a thread costs many times what a record does. So the writer takes all that waits
+//! at once, and when it has written that, it naps and looks again by itself. Only who finds it asleep, since nobody
+//! has decided anything for a while, or finds very much waiting, has to wake it.
 
 use std::mem;
 use std::time::{Duration, Instant};

@@ -366,6 +366,16 @@ mod tests {
     }
 
     #[test]
+    fn nobody_waits_for_a_writer_that_is_gone() {
+        let folder = TempDir::new().unwrap();
+        let writer = interrupted(&folder);
+        let queue = Arc::clone(&writer.queue);
+        assert!(queue.put(|| true, |_| {}));
+        drop(writer);
+        assert!(!queue.put(|| true, |_| {}));
+    }
+
+    #[test]
     fn a_line_cut_off_begins_anew_behind_what_others_wrote() {
         let folder = TempDir::new().unwrap();
         let mut writer = interrupted(&folder);
