@@ -56,7 +56,7 @@ class Bench:
         self._pace = (
             ["-wi", "1", "-w", "50ms", "-i", "2", "-r", "50ms"]
             if quick
-            else ["-wi", "4", "-w", "300ms", "-i", "5", "-r", "200ms"]
+            else ["-wi", "5", "-w", "500ms", "-i", "5", "-r", "200ms"]
         )
         self._count = 0
 

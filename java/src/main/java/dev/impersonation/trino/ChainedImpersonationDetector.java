@@ -101,7 +101,10 @@ final class ChainedImpersonationDetector
             this.impersonator = impersonator.getUser();
             this.target = target;
             this.principal = impersonator.getPrincipal();
-            this.decision = decision;
+            if (this.decision != decision) {
+                // Mostly the same one, and telling the garbage collector of a store takes time.
+                this.decision = decision;
+            }
             settled = false;
         }
 
