@@ -31,33 +31,33 @@ record DenialWords(String beforeUser, String beforeTarget, String beforeSentence
      */
     static Optional<DenialWords> learn()
     {
-        String message = byServer(USER, TARGET, SENTENCE).getMessage();
-        String prefix = new AccessDeniedException("").getMessage();
-        if (!message.startsWith(prefix)) {
-            return Optional.empty();
-        }
-        String words = message.substring(prefix.length());
+        String words = byServer(USER, TARGET, SENTENCE);
         int user = words.indexOf(USER);
         int target = words.indexOf(TARGET);
         int sentence = words.indexOf(SENTENCE);
-        if (user < 0 || target < user || sentence < target || words.chars().filter(character -> character >= USER.charAt(0) && character <= SENTENCE.charAt(0)).count() != 3) {
+        boolean eachOnce = words.chars().filter(character -> (USER + TARGET + SENTENCE).indexOf(character) >= 0).count() == 3;
+        if (user < 0 || target < user || sentence < target || !eachOnce) {
             return Optional.empty();
         }
         return Optional.of(new DenialWords(words.substring(0, user), words.substring(user + 1, target), words.substring(target + 1, sentence), words.substring(sentence + 1)));
     }
 
-    AccessDeniedException denial(String user, String target, String sentence)
+    String of(String user, String target, String sentence)
     {
-        return new AccessDeniedException(beforeUser + user + beforeTarget + target + beforeSentence + sentence + end);
+        return beforeUser + user + beforeTarget + target + beforeSentence + sentence + end;
     }
 
-    static AccessDeniedException byServer(String user, String target, String sentence)
+    /**
+     * With which an {@link AccessDeniedException} is the server's own.
+     */
+    static String byServer(String user, String target, String sentence)
     {
         try {
             denyImpersonateUser(user, target, sentence);
         }
         catch (AccessDeniedException e) {
-            return e;
+            // Every such exception begins so.
+            return e.getMessage().substring(new AccessDeniedException("").getMessage().length());
         }
         throw new IllegalStateException("Trino's denial does not deny");
     }

@@ -21,8 +21,16 @@ final class Denials
      */
     static AccessDeniedException ofImpersonation(String user, String target, String sentence)
     {
+        return new AccessDeniedException(wordsOfImpersonation(user, target, sentence));
+    }
+
+    /**
+     * What Trino's own denial is made with.
+     */
+    static String wordsOfImpersonation(String user, String target, String sentence)
+    {
         if (WORDS.isPresent()) {
-            return WORDS.get().denial(user, target, sentence);
+            return WORDS.get().of(user, target, sentence);
         }
         return DenialWords.byServer(user, target, sentence);
     }

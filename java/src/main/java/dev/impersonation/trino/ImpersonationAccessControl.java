@@ -1,6 +1,7 @@
 package dev.impersonation.trino;
 
 import io.trino.spi.eventlistener.EventListener;
+import io.trino.spi.security.AccessDeniedException;
 import io.trino.spi.security.Identity;
 import io.trino.spi.security.SystemAccessControl;
 import io.trino.spi.security.SystemSecurityContext;
@@ -36,7 +37,7 @@ final class ImpersonationAccessControl
     private final QueryRecorder recorder;
     private final CheckedForTarget.Environment environment;
     private final Map<Method, Handler> handlers;
-    private final Handler impersonation = (proxy, arguments) -> checkImpersonation(arguments);
+    private final Handler impersonation;
     /** As the proxy names it, so that the question asked most is found without a search. The same for every thread. */
     private Method impersonationMethod;
 
@@ -54,6 +55,10 @@ final class ImpersonationAccessControl
         this.engine = requireNonNull(engine, "engine is null");
         this.recorder = requireNonNull(recorder, "recorder is null");
         this.environment = requireNonNull(environment, "environment is null");
+        impersonation = (proxy, arguments) -> {
+            check.check((Identity) arguments[0], (String) arguments[1]);
+            return null;
+        };
         Map<Method, Handler> handlers = new HashMap<>();
         for (Method method : type.getMethods()) {
             if (!Modifier.isStatic(method.getModifiers())) {
@@ -84,7 +89,11 @@ final class ImpersonationAccessControl
     {
         // By the name, which the JVM interns and knows when it compiles the proxy: then it need not make the array of arguments for this question.
         if (method.getName() == IMPERSONATION && method == impersonationMethod) {
-            return checkImpersonation(arguments);
+            String refusal = check.refusal((Identity) arguments[0], (String) arguments[1]);
+            if (refusal != null) {
+                throw new AccessDeniedException(refusal);
+            }
+            return null;
         }
         return dispatch(proxy, method, arguments);
     }
@@ -116,12 +125,6 @@ final class ImpersonationAccessControl
         finally {
             delegate.shutdown(type);
         }
-    }
-
-    private Object checkImpersonation(Object[] arguments)
-    {
-        check.check((Identity) arguments[0], (String) arguments[1]);
-        return null;
     }
 
     private Handler handler(Method method)

@@ -49,6 +49,19 @@ final class ImpersonationCheck
      */
     void check(Identity impersonator, String target)
     {
+        String refusal = refusal(impersonator, target);
+        if (refusal != null) {
+            throw new AccessDeniedException(refusal);
+        }
+    }
+
+    /**
+     * As {@link #check}, but leaves the exception to the caller: what it costs depends on how deep it is made.
+     *
+     * @return what the {@link AccessDeniedException} says, or null if the engine says yes
+     */
+    String refusal(Identity impersonator, String target)
+    {
         Decision decision;
         try {
             requireNonNull(target, "target is null");
@@ -56,13 +69,14 @@ final class ImpersonationCheck
         }
         catch (Throwable e) {
             chains.denied();
-            throw failed(impersonator, target, e);
+            return failed(impersonator, target, e);
         }
         if (!decision.allowed()) {
             chains.denied();
-            throw Denials.ofImpersonation(impersonator.getUser(), target, decision.reason().sentence());
+            return Denials.wordsOfImpersonation(impersonator.getUser(), target, decision.reason().sentence());
         }
         chains.allowed(impersonator, target, decision);
+        return null;
     }
 
     /**
@@ -76,12 +90,12 @@ final class ImpersonationCheck
         Decision decide(boolean chained, Identity impersonator, String target);
     }
 
-    private static AccessDeniedException failed(Identity impersonator, String target, Throwable failure)
+    private static String failed(Identity impersonator, String target, Throwable failure)
     {
         String user = null;
         if (impersonator != null) {
             user = impersonator.getUser();
         }
-        return Denials.ofImpersonation(user, target, Denials.sentenceOfFailure(log, failure));
+        return Denials.wordsOfImpersonation(user, target, Denials.sentenceOfFailure(log, failure));
     }
 }

@@ -1,10 +1,13 @@
 package dev.impersonation.trino;
 
+import io.trino.spi.security.AccessDeniedException;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
+import static io.trino.spi.security.AccessDeniedException.denyImpersonateUser;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 final class TestDenialWords
 {
@@ -24,8 +27,9 @@ final class TestDenialWords
             "$1,\\,{0}"})
     void testDenialIsTheServersOwn(String user, String target, String sentence)
     {
-        assertThat(DenialWords.learn().orElseThrow().denial(user, target, sentence))
-                .hasSameClassAs(DenialWords.byServer(user, target, sentence))
-                .hasMessage(DenialWords.byServer(user, target, sentence).getMessage());
+        assertThatThrownBy(() -> denyImpersonateUser(user, target, sentence))
+                .isExactlyInstanceOf(AccessDeniedException.class)
+                .hasMessage(Denials.ofImpersonation(user, target, sentence).getMessage());
+        assertThat(DenialWords.learn().orElseThrow().of(user, target, sentence)).isEqualTo(DenialWords.byServer(user, target, sentence));
     }
 }
