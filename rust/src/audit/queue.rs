@@ -16,7 +16,7 @@ pub(super) const QUEUE: usize = 10_000;
 /// So many lines are worth waking the writer from its nap.
 const MANY: usize = 1_000;
 /// How long the writer naps, and a line waits at most while the writer has nothing else to write.
-const NAP: Duration = Duration::from_millis(5);
+const NAP: Duration = Duration::from_millis(1);
 /// How often a blocked caller looks whether it still has to wait.
 const LOOK: Duration = Duration::from_millis(50);
 

@@ -18,8 +18,20 @@ pub(super) fn check(bytes: &[u8]) {
     let bytes = longer.as_slice();
     holds(bytes, wire::read_request, |request| {
         decides_as_it_says(request);
+        is_the_same_in_units(request);
         packed_request(request)
     });
+    let units: Vec<u16> = bytes
+        .chunks_exact(2)
+        .map(|pair| u16::from_be_bytes([pair[0], pair[1]]))
+        .collect();
+    if let Ok(request) = wire::read_units(&units, &mut [0; _]) {
+        decides_as_it_says(&request);
+        let packed = packed_request(&request);
+        if !packed.has_replaced {
+            assert_eq!(wire::read_request(&packed.bytes).as_ref(), Ok(&request));
+        }
+    }
     holds(bytes, wire::read_expression, |expression| {
         Packed::default()
             .text(expression.text)
@@ -48,6 +60,37 @@ pub(super) fn check(bytes: &[u8]) {
             packed = packed.text(key).text(value);
         }
         assert_eq!(wire::read_properties(&packed.bytes), Ok(properties));
+    }
+}
+
+/// A request that Java writes in its own characters says the same.
+fn is_the_same_in_units(request: &Request<'_>) {
+    let string = |text: &str| {
+        let text: Vec<u16> = text.encode_utf16().collect();
+        [vec![text.len() as u16], text].concat()
+    };
+    let optional =
+        |text: Option<&str>| text.map_or(vec![0], |text| [vec![1], string(text)].concat());
+    let groups: Vec<u16> = request
+        .groups
+        .iter()
+        .flat_map(|group| string(group))
+        .collect();
+    let units = [
+        vec![
+            u16::from(request.path == Path::Property),
+            request.chained.into(),
+        ],
+        string(request.impersonator.as_str()),
+        string(request.target.as_str()),
+        optional(request.principal.as_ref().map(Name::as_str)),
+        optional(request.query_id.as_deref()),
+        vec![request.groups.len() as u16],
+        groups,
+    ]
+    .concat();
+    if units.len() <= wire::MOST_UNITS && !packed_request(request).has_replaced {
+        assert_eq!(wire::read_units(&units, &mut [0; _]).as_ref(), Ok(request));
     }
 }
 
