@@ -64,6 +64,7 @@ final class ImpersonationCheck
     {
         Decision decision;
         try {
+            requireNonNull(impersonator, "impersonator is null");
             requireNonNull(target, "target is null");
             decision = requireNonNull(engine.decide(chains.isChained(impersonator), impersonator, target), "decision is null");
         }
