@@ -140,5 +140,7 @@ class Immuta(FakeImmuta):
 
     def _write_key(self) -> None:
         new = self.key_file.with_suffix(".new")
+        # The engine refuses a key that others can read.
+        new.touch(mode=0o600)
         new.write_text(self._key + "\n", encoding="utf-8")
         new.replace(self.key_file)
