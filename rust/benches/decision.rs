@@ -20,6 +20,7 @@ use fake_immuta::FakeImmuta;
 use immuta_impersonation::wire;
 use immuta_impersonation::{Engine, Reason, Request};
 
+use support::memory::Circle;
 use support::reload;
 use support::requests::{Draw, Requests, person};
 use support::resident;
@@ -74,6 +75,7 @@ fn measure() {
     scopes(&mut criterion);
     names(&mut criterion);
     records(&mut criterion);
+    memory(&mut criterion);
     criterion.final_summary();
 }
 
@@ -138,39 +140,41 @@ fn hits(criterion: &mut Criterion) {
             }
         }
     }
-    packed_request(&mut group);
+    request_of_a_jvm(&mut group);
     group.finish();
 }
 
 /// As it comes from the JVM.
-fn packed_request(group: &mut BenchmarkGroup<'_, WallTime>) {
+fn request_of_a_jvm(group: &mut BenchmarkGroup<'_, WallTime>) {
     let world = Plan::new(SOME, From::Cache).start();
     let requests = Requests::of_services(SOME, Draw::Zipf);
-    let packed: Vec<Vec<u8>> = (0..requests.len())
-        .map(|number| pack(&requests.get(number)))
+    let written: Vec<Vec<u16>> = (0..requests.len())
+        .map(|number| in_units(&requests.get(number)))
         .collect();
     let mut number = 0;
     group.bench_function(
-        format!("cache, {SOME} users, Zipf, unpacked first"),
+        format!("cache, {SOME} users, Zipf, read first"),
         |bencher| {
             bencher.iter(|| {
-                number = (number + 1) % packed.len();
-                let request = wire::read_request(&packed[number]).expect("it was packed well");
+                number = (number + 1) % written.len();
+                let mut room = [0; _];
+                let request = wire::read_units(&written[number], &mut room);
+                let request = request.expect("it was written well");
                 world.engine.decide(&request)
             });
         },
     );
 }
 
-/// What the shims write: path, flags, impersonator, target, no principal, no query, no groups.
-fn pack(request: &Request<'_>) -> Vec<u8> {
-    let mut bytes = vec![0, 0];
+/// What the shims write: path, flags, impersonator, target, the impersonator as the principal, no query, no groups.
+fn in_units(request: &Request<'_>) -> Vec<u16> {
+    let mut units = vec![0, 0];
     for name in [&request.impersonator, &request.target] {
-        bytes.extend((name.as_str().len() as u32).to_be_bytes());
-        bytes.extend(name.as_str().as_bytes());
+        units.push(name.as_str().len() as u16);
+        units.extend(name.as_str().encode_utf16());
     }
-    bytes.extend([0; 6]);
-    bytes
+    units.extend([2, 0, 0]);
+    units
 }
 
 fn denials(criterion: &mut Criterion) {
@@ -329,6 +333,18 @@ fn records(criterion: &mut Criterion) {
     group.bench_function("without a pause, at the pace of the writer", |bencher| {
         decide_each(bencher, &world.engine, &requests);
     });
+    group.finish();
+}
+
+/// Finding one of many users takes one such read and more.
+fn memory(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("memory");
+    for size in [1, 16, 256] {
+        let mut circle = Circle::of_mebibytes(size);
+        group.bench_function(format!("one read at random in {size} MiB"), |bencher| {
+            bencher.iter(|| circle.read());
+        });
+    }
     group.finish();
 }
 
