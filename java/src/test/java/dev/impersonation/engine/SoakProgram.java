@@ -3,6 +3,7 @@ package dev.impersonation.engine;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.lang.management.ManagementFactory;
+import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
@@ -58,11 +59,41 @@ final class SoakProgram
         Map<String, Long> sizes = new TreeMap<>();
         sizes.put("heap bytes", ManagementFactory.getMemoryMXBean().getHeapMemoryUsage().getUsed());
         sizes.put("resident kB", status("VmRSS"));
-        sizes.put("threads", status("Threads"));
+        sizes.put("engine threads", engineThreads());
         try (Stream<Path> files = Files.list(Path.of("/proc/self/fd"))) {
             sizes.put("open files", files.count());
         }
         return sizes;
+    }
+
+    /**
+     * Those of the JVM come and go by themselves.
+     */
+    private static long engineThreads()
+            throws IOException
+    {
+        long count = 0;
+        try (DirectoryStream<Path> threads = Files.newDirectoryStream(Path.of("/proc/self/task"))) {
+            for (Path thread : threads) {
+                if (isOfEngine(thread)) {
+                    count++;
+                }
+            }
+        }
+        return count;
+    }
+
+    private static boolean isOfEngine(Path thread)
+    {
+        try {
+            // The system cuts names short: impersonation-audit, reqwest-internal-sync-runtime.
+            String name = Files.readString(thread.resolve("comm"));
+            return name.startsWith("impersonation-") || name.startsWith("reqwest-");
+        }
+        catch (IOException e) {
+            // It has ended meanwhile.
+            return false;
+        }
     }
 
     private static long status(String name)
