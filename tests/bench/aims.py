@@ -41,7 +41,8 @@ class Figures:
         return max(self.time(kind, control) for control in USUAL)
 
     def garbage(self) -> float:
-        return max(self._of("hit", control, 1).garbage for control in USUAL)
+        # Whole bytes: JMH counts what other threads leave as well.
+        return round(max(self._of("hit", control, 1).garbage for control in USUAL))
 
     def for_each_cached(self) -> float:
         # Of the most users, where what an engine takes without users does not count.

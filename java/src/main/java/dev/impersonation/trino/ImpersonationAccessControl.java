@@ -38,7 +38,7 @@ final class ImpersonationAccessControl
     private final CheckedForTarget.Environment environment;
     private final Map<Method, Handler> handlers;
     private final Handler impersonation;
-    /** As the proxy names it, so that the question asked most is found without a search. The same for every thread. */
+    /** As the proxy names it, so that the question asked most is found without a search. */
     private Method impersonationMethod;
 
     private ImpersonationAccessControl(
@@ -79,8 +79,10 @@ final class ImpersonationAccessControl
             QueryRecorder recorder,
             CheckedForTarget.Environment environment)
     {
-        InvocationHandler handler = new ImpersonationAccessControl(type, delegate, check, engine, recorder, environment);
-        return type.cast(Proxy.newProxyInstance(ImpersonationAccessControl.class.getClassLoader(), new Class<?>[] {type}, handler));
+        ImpersonationAccessControl handler = new ImpersonationAccessControl(type, delegate, check, engine, recorder, environment);
+        T control = type.cast(Proxy.newProxyInstance(ImpersonationAccessControl.class.getClassLoader(), new Class<?>[] {type}, handler));
+        handler.learnImpersonationMethod(control);
+        return control;
     }
 
     @Override
@@ -98,13 +100,29 @@ final class ImpersonationAccessControl
         return dispatch(proxy, method, arguments);
     }
 
+    /**
+     * Has the proxy ask once, so that later questions never go another way than the shortest, and the JVM compiles that one alone.
+     */
+    private void learnImpersonationMethod(SystemAccessControl control)
+    {
+        try {
+            control.checkCanImpersonateUser((Identity) null, "");
+        }
+        catch (MethodLearnedException | NoSuchMethodError e) {
+            // A server without this form of the question asks in another one.
+            return;
+        }
+        throw new IllegalStateException("The proxy does not ask its handler");
+    }
+
     private Object dispatch(Object proxy, Method method, Object[] arguments)
             throws Throwable
     {
         Handler handler = handlers.get(method);
         if (handler != null) {
-            if (handler == impersonation) {
+            if (handler == impersonation && impersonationMethod == null) {
                 impersonationMethod = method;
+                throw new MethodLearnedException();
             }
             return handler.invoke(proxy, arguments);
         }
@@ -187,6 +205,15 @@ final class ImpersonationAccessControl
     private static Optional<Principal> principal(Object argument)
     {
         return (Optional<Principal>) argument;
+    }
+
+    /**
+     * An exception, since returning would be an answer.
+     */
+    private static final class MethodLearnedException
+            extends RuntimeException
+    {
+        private static final long serialVersionUID = 1;
     }
 
     private interface Handler
