@@ -9,20 +9,23 @@ use std::mem;
 use std::time::{Duration, Instant};
 
 use super::batch::Batch;
-use crate::sync::{Condvar, Mutex};
+use crate::sync::{Condvar, Mutex, MutexGuard};
 
 /// Lines that may wait for the writer.
 pub(super) const QUEUE: usize = 10_000;
 /// So many lines are worth waking the writer from its nap.
 const MANY: usize = 1_000;
 /// How long the writer naps, and a line waits at most while the writer has nothing else to write.
-const NAP: Duration = Duration::from_millis(1);
+const NAP: Duration = Duration::from_millis(2);
+/// After so many naps in a row in which nothing came, a second in all, the writer sleeps.
+const NAPS: usize = 500;
 /// How often a blocked caller looks whether it still has to wait.
 const LOOK: Duration = Duration::from_millis(50);
 
 pub(super) struct Queue {
     capacity: usize,
     many: usize,
+    naps: usize,
     waiting: Mutex<Waiting>,
     /// For the writer: enough is there, or the queue is closed.
     news: Condvar,
@@ -44,13 +47,14 @@ struct Waiting {
 
 impl Queue {
     pub fn new() -> Self {
-        Queue::with_capacity(QUEUE, MANY)
+        Queue::of(QUEUE, MANY, NAPS)
     }
 
-    fn with_capacity(capacity: usize, many: usize) -> Self {
+    fn of(capacity: usize, many: usize, naps: usize) -> Self {
         Queue {
             capacity,
             many,
+            naps,
             waiting: Mutex::new(Waiting {
                 batch: Batch::default(),
                 unwritten: 0,
@@ -91,10 +95,9 @@ impl Queue {
         taken.clear();
         let mut waiting = self.waiting.lock();
         waiting.wakes_at = self.many;
-        let end_of_nap = Instant::now() + NAP;
-        while !waiting.closed && waiting.batch.len() < self.many {
-            let nap = self.news.wait_until(&mut waiting, end_of_nap);
-            if nap.timed_out() {
+        for _ in 0..self.naps {
+            self.nap(&mut waiting);
+            if waiting.closed || waiting.batch.len() > 0 {
                 break;
             }
         }
@@ -105,6 +108,15 @@ impl Queue {
         waiting.wakes_at = usize::MAX;
         mem::swap(&mut waiting.batch, taken);
         taken.len() > 0
+    }
+
+    fn nap(&self, waiting: &mut MutexGuard<'_, Waiting>) {
+        let end = Instant::now() + NAP;
+        while !waiting.closed && waiting.batch.len() < self.many {
+            if self.news.wait_until(waiting, end).timed_out() {
+                break;
+            }
+        }
     }
 
     /// So many of the lines that were taken are in the file.
@@ -186,7 +198,7 @@ mod tests {
 
     #[test]
     fn a_line_takes_up_room_until_it_is_in_the_file() {
-        let queue = Queue::with_capacity(2, 1);
+        let queue = Queue::of(2, 1, 1);
         let mut batch = Batch::default();
         assert!(put(&queue, false, "alice") && put(&queue, false, "bob"));
         assert!(!put(&queue, false, "carol"), "full");
@@ -217,7 +229,7 @@ mod tests {
 
     #[test]
     fn whoever_waits_for_room_is_told_that_there_will_be_none() {
-        let queue = Queue::with_capacity(1, 1);
+        let queue = Queue::of(1, 1, 1);
         assert!(put(&queue, true, "alice"));
         thread::scope(|scope| {
             let blocked = scope.spawn(|| put(&queue, true, "bob"));
@@ -229,7 +241,7 @@ mod tests {
 
     #[test]
     fn a_panic_while_a_record_is_added_spoils_nothing() {
-        let queue = Queue::with_capacity(10, 1);
+        let queue = Queue::of(10, 1, 1);
         let add = |_: &mut Batch| panic!("on request");
         assert!(catch_unwind(AssertUnwindSafe(|| queue.put(|| true, add))).is_err());
         assert!(put(&queue, true, "alice"));
@@ -248,7 +260,7 @@ mod tests {
     fn under_any_schedule_all_lines_come_in_each_threads_order() {
         fn promise() {
             const EACH: usize = 3;
-            let queue = Arc::new(Queue::with_capacity(2, 2));
+            let queue = Arc::new(Queue::of(2, 2, 2));
             let writer = {
                 let queue = Arc::clone(&queue);
                 shuttle::thread::spawn(move || {
