@@ -47,7 +47,7 @@ pub const MAX_ENDED_QUERY: usize = 16 * MAX_REQUEST;
 /// The largest request, in bytes.
 pub const MAX_REQUEST: usize = 1024 * 1024;
 
-const CHAINED: u8 = 1;
+const CHAINED: u16 = 1;
 
 /// Why bytes are not a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -151,10 +151,22 @@ impl<'a> Reader<'a> {
 }
 
 fn read_path(reader: &mut Reader<'_>) -> Result<Path, WireError> {
-    match reader.byte()? {
+    path_of(reader.byte()?.into())
+}
+
+fn path_of(number: u16) -> Result<Path, WireError> {
+    match number {
         0 => Ok(Path::Native),
         1 => Ok(Path::Property),
         _ => Err(WireError::UnknownValue("path")),
+    }
+}
+
+/// Whether the flags say that the request is chained.
+fn is_chained(flags: u16) -> Result<bool, WireError> {
+    match flags & !CHAINED {
+        0 => Ok(flags & CHAINED != 0),
+        _ => Err(WireError::UnknownValue("flags")),
     }
 }
 
@@ -166,10 +178,7 @@ fn read_path(reader: &mut Reader<'_>) -> Result<Path, WireError> {
 pub fn read_request(bytes: &[u8]) -> Result<Request<'_>, WireError> {
     let mut reader = Reader { rest: bytes };
     let path = read_path(&mut reader)?;
-    let flags = reader.byte()?;
-    if flags & !CHAINED != 0 {
-        return Err(WireError::UnknownValue("flags"));
-    }
+    let chained = is_chained(reader.byte()?.into())?;
     let impersonator = Name::from_bytes(reader.string()?);
     let target = Name::from_bytes(reader.string()?);
     let principal = reader.optional_string("principal")?.map(Name::from_bytes);
@@ -186,7 +195,7 @@ pub fn read_request(bytes: &[u8]) -> Result<Request<'_>, WireError> {
         target,
         principal,
         groups,
-        chained: flags & CHAINED != 0,
+        chained,
         path,
         query_id,
     })
@@ -338,7 +347,7 @@ fn write_request(request: &Request<'_>) -> Vec<u8> {
         Path::Native => 0,
         Path::Property => 1,
     });
-    writer.bytes.push(if request.chained { CHAINED } else { 0 });
+    writer.bytes.push(request.chained.into());
     writer.string(request.impersonator.as_str());
     writer.string(request.target.as_str());
     writer.optional_string(request.principal.as_ref().map(Name::as_str));

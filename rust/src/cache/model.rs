@@ -221,13 +221,7 @@ impl World {
 
     fn assert_nothing_is_left(&self) {
         let shared = &self.cache.shared;
-        assert_eq!(shared.gate.free(), LOOKUPS_AT_A_TIME);
-        assert!(
-            shared
-                .shards
-                .iter()
-                .all(|shard| shard.lock().flights() == 0)
-        );
+        shared.assert_no_lookup_is_under_way();
         let under_way: usize = self.source.seen.lock().under_way.values().sum();
         assert_eq!(under_way, 0);
     }

@@ -11,6 +11,15 @@ use super::*;
 use crate::clock::testing::ManualClock;
 use crate::log::Level;
 
+impl Shared {
+    /// Of the source's time and of the cache's memory of lookups, nothing is taken.
+    pub(super) fn assert_no_lookup_is_under_way(&self) {
+        assert_eq!(self.gate.free(), LOOKUPS_AT_A_TIME);
+        let mut shards = self.shards.iter();
+        assert!(shards.all(|shard| shard.lock().flights() == 0));
+    }
+}
+
 type Answer = Result<Option<User>, LookupError>;
 type Behaviour = dyn Fn(&str, Duration) -> Answer + Send + Sync;
 
@@ -1444,13 +1453,7 @@ mod under_load {
         assert!(answered.load(Ordering::Relaxed) > 0);
         let shared = Arc::clone(&cache.shared);
         drop(cache);
-        assert_eq!(shared.gate.free(), LOOKUPS_AT_A_TIME);
-        assert!(
-            shared
-                .shards
-                .iter()
-                .all(|shard| shard.lock().flights() == 0)
-        );
+        shared.assert_no_lookup_is_under_way();
         assert_eq!(Arc::strong_count(&shared), 1, "the threads have ended");
     }
 }

@@ -6,8 +6,8 @@
 use std::borrow::Cow;
 use std::mem;
 
-use super::{CHAINED, WireError};
-use crate::engine::{Path, Request};
+use super::{WireError, is_chained, path_of};
+use crate::engine::Request;
 use crate::name::Name;
 
 /// The longest request in this form, in code units.
@@ -28,15 +28,8 @@ pub fn read_units<'a>(units: &[u16], room: &'a mut Room) -> Result<Request<'a>, 
         return Err(WireError::LeftOver(units.len() - MOST_UNITS));
     }
     let mut reader = Reader { units, room };
-    let path = match reader.unit()? {
-        0 => Path::Native,
-        1 => Path::Property,
-        _ => return Err(WireError::UnknownValue("path")),
-    };
-    let flags = reader.unit()?;
-    if flags & !u16::from(CHAINED) != 0 {
-        return Err(WireError::UnknownValue("flags"));
-    }
+    let path = path_of(reader.unit()?)?;
+    let chained = is_chained(reader.unit()?)?;
     let impersonator = Name::from_bytes(reader.string()?);
     let target = Name::from_bytes(reader.string()?);
     let principal = match reader.unit()? {
@@ -60,7 +53,7 @@ pub fn read_units<'a>(units: &[u16], room: &'a mut Room) -> Result<Request<'a>, 
             target,
             principal,
             groups,
-            chained: flags != 0,
+            chained,
             path,
             query_id,
         }),

@@ -196,7 +196,7 @@ public final class Engine
         requireOpen();
         long answer = RequestBuffer.ofThread().check(handle, path, chained, impersonator, target, principal, groups);
         if ((answer & HAS_MORE_TO_SAY) == 0) {
-            return catalogue.decision((int) (answer & CODE), answer >> TIME_SHIFT);
+            return decision(answer);
         }
         Request request = new Request(path, chained, impersonator, target, Optional.ofNullable(principal), groups);
         if (answer == RequestBuffer.TOO_LARGE) {
@@ -205,9 +205,14 @@ public final class Engine
         return decision(answer, request);
     }
 
+    private Decision decision(long answer)
+    {
+        return catalogue.decision((int) (answer & CODE), answer >> TIME_SHIFT);
+    }
+
     private Decision decision(long answer, Request request)
     {
-        Decision decision = catalogue.decision((int) (answer & CODE), answer >> TIME_SHIFT);
+        Decision decision = decision(answer);
         if ((answer & HAS_MORE_TO_SAY) == 0) {
             return decision;
         }
@@ -232,7 +237,7 @@ public final class Engine
         }
     }
 
-    private static byte[] encode(Map<String, String> properties)
+    static byte[] encode(Map<String, String> properties)
     {
         long size = Integer.BYTES;
         for (Map.Entry<String, String> property : properties.entrySet()) {

@@ -20,15 +20,7 @@ final class MessageWriter
      */
     MessageWriter(int size)
     {
-        this(new byte[size]);
-    }
-
-    /**
-     * @param bytes of which the message overwrites the first
-     */
-    MessageWriter(byte[] bytes)
-    {
-        this.bytes = requireNonNull(bytes, "bytes is null");
+        bytes = new byte[size];
     }
 
     static long sizeOf(String value)
@@ -119,14 +111,6 @@ final class MessageWriter
             writeString(value.get());
         }
         return this;
-    }
-
-    /**
-     * The bytes of the message so far.
-     */
-    int size()
-    {
-        return position;
     }
 
     byte[] toBytes()

@@ -58,7 +58,7 @@ final class TestMalformedMessages
     {
         NativeLibrary.load();
         configuration = new TestingConfiguration(directory).with("immuta.user.admin", "root").with("immuta.group.admin", "wheel");
-        handle = Natives.open(packed(configuration.properties()));
+        handle = Natives.open(Engine.encode(configuration.properties()));
     }
 
     @AfterEach
@@ -247,16 +247,5 @@ final class TestMalformedMessages
     private static String describe(byte[] bytes)
     {
         return "seed %s, message %s".formatted(SEED, HexFormat.of().formatHex(bytes, 0, Math.min(bytes.length, 2000)));
-    }
-
-    private static byte[] packed(Map<String, String> properties)
-    {
-        long size = Integer.BYTES;
-        for (Map.Entry<String, String> property : properties.entrySet()) {
-            size += MessageWriter.sizeOf(property.getKey()) + MessageWriter.sizeOf(property.getValue());
-        }
-        MessageWriter writer = new MessageWriter((int) size).writeInt(properties.size());
-        properties.forEach((key, value) -> writer.writeString(key).writeString(value));
-        return writer.toBytes();
     }
 }

@@ -17,7 +17,6 @@ import java.nio.file.Path;
 import java.time.Instant;
 import java.util.Arrays;
 import java.util.HexFormat;
-import java.util.Map;
 import java.util.Optional;
 import java.util.Random;
 import java.util.Set;
@@ -49,7 +48,7 @@ final class TestNatives
             throws IOException
     {
         NativeLibrary.load();
-        handle = Natives.open(properties(new TestingConfiguration(directory).properties()));
+        handle = Natives.open(Engine.encode(new TestingConfiguration(directory).properties()));
     }
 
     @AfterEach
@@ -110,7 +109,7 @@ final class TestNatives
             throws IOException
     {
         Natives.close(handle);
-        long next = Natives.open(properties(new TestingConfiguration(directory).properties()));
+        long next = Natives.open(Engine.encode(new TestingConfiguration(directory).properties()));
         assertThat(next).isNotEqualTo(handle);
         assertFails(() -> Natives.check(handle, REQUEST), CLOSED);
         Natives.close(next);
@@ -190,7 +189,7 @@ final class TestNatives
         Instant before = Instant.now().truncatedTo(MICROS);
         long answer = Natives.check(handle, REQUEST);
         assertThat(Instant.EPOCH.plus(answer >> 9, MICROS)).isBetween(before, Instant.now());
-        long unrecorded = Natives.open(properties(new TestingConfiguration(directory).with("immuta.impersonation.audit.file", "").properties()));
+        long unrecorded = Natives.open(Engine.encode(new TestingConfiguration(directory).with("immuta.impersonation.audit.file", "").properties()));
         assertThat(Natives.check(unrecorded, REQUEST)).isEqualTo(1);
         Natives.close(unrecorded);
     }
@@ -272,17 +271,6 @@ final class TestNatives
     void testPanicsOfManyThreads()
     {
         IntStream.range(0, 300).parallel().forEach(index -> assertFails(() -> BoundaryProbe.panic(index % 3), INTERNAL));
-    }
-
-    private static byte[] properties(Map<String, String> properties)
-    {
-        long size = Integer.BYTES;
-        for (Map.Entry<String, String> property : properties.entrySet()) {
-            size += MessageWriter.sizeOf(property.getKey()) + MessageWriter.sizeOf(property.getValue());
-        }
-        MessageWriter writer = new MessageWriter((int) size).writeInt(properties.size());
-        properties.forEach((key, value) -> writer.writeString(key).writeString(value));
-        return writer.toBytes();
     }
 
     private static int code(long answer)
