@@ -157,7 +157,7 @@ fn request_of_a_jvm(group: &mut BenchmarkGroup<'_, WallTime>) {
         |bencher| {
             bencher.iter(|| {
                 number = (number + 1) % written.len();
-                let mut room = [0; _];
+                let mut room = wire::Room::default();
                 let request = wire::read_units(&written[number], &mut room);
                 let request = request.expect("it was written well");
                 world.engine.decide(&request)

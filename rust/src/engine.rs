@@ -11,7 +11,6 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::{self, AUDIT_FILE, Config, ConfigError, Problem, Properties, Setting};
 use crate::history::History;
 use crate::log::{Level, Log};
-use crate::metrics::Decisions;
 use crate::name::{Folding, Name};
 use crate::reason::Reason;
 use crate::scope::Subject;
@@ -108,7 +107,6 @@ pub struct Engine {
     source: Source,
     audit: Option<Audit>,
     settings: Vec<Setting>,
-    counted: Decisions,
     history: History,
     clock: Arc<dyn Clock>,
     log: Arc<Log>,
@@ -195,7 +193,6 @@ impl Engine {
             source,
             audit,
             settings,
-            counted: Decisions::default(),
             history: History::default(),
             clock,
             log,
@@ -295,7 +292,6 @@ impl Engine {
             }
             None => (reason, None),
         };
-        self.counted.count(reason);
         self.history.add(view.elapsed(), request, reason);
         (reason, recorded)
     }

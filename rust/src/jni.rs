@@ -97,36 +97,47 @@ fn place(handle: jlong) -> Result<&'static Place, BoundaryError> {
         .ok_or(BoundaryError::Closed)
 }
 
+/// The engine stays until this returns, even if it is closed meanwhile.
+fn with_engine<T>(
+    handle: jlong,
+    use_engine: impl FnOnce(&Engine) -> Result<T, BoundaryError>,
+) -> Result<T, BoundaryError> {
+    match place(handle)?.engine.load().as_ref() {
+        Some(engine) => use_engine(engine),
+        None => Err(BoundaryError::Closed),
+    }
+}
+
 fn check(handle: jlong, request: Result<Request<'_>, WireError>) -> Result<jlong, BoundaryError> {
-    let engine = place(handle)?.engine.load();
-    let engine = engine.as_ref().ok_or(BoundaryError::Closed)?;
-    let Decided {
-        reason,
-        has_more_to_say,
-        recorded,
-    } = engine.decided(&request?);
-    let micros = recorded.map_or(0, Timestamp::as_microsecond).max(0);
-    // The code, the flag and the time in one number, of which the time is cut off where the clock is centuries wrong.
-    Ok(micros << 9 | jlong::from(has_more_to_say) << 8 | jlong::from(reason.code()))
+    with_engine(handle, |engine| {
+        let Decided {
+            reason,
+            has_more_to_say,
+            recorded,
+        } = engine.decided(&request?);
+        let micros = recorded.map_or(0, Timestamp::as_microsecond).max(0);
+        // The code, the flag and the time in one number, of which the time is cut off where the clock is centuries wrong.
+        Ok(micros << 9 | jlong::from(has_more_to_say) << 8 | jlong::from(reason.code()))
+    })
 }
 
 fn bind(handle: jlong, request: &[u8]) -> Result<Vec<u8>, BoundaryError> {
-    let engine = place(handle)?.engine.load();
-    let engine = engine.as_ref().ok_or(BoundaryError::Closed)?;
-    let bound = engine.bind(&wire::read_request(request)?);
-    Ok(wire::write_bound(&bound))
+    with_engine(handle, |engine| {
+        let bound = engine.bind(&wire::read_request(request)?);
+        Ok(wire::write_bound(&bound))
+    })
 }
 
 fn explain(handle: jlong, code: jint, request: &[u8]) -> Result<String, BoundaryError> {
-    let engine = place(handle)?.engine.load();
-    let engine = engine.as_ref().ok_or(BoundaryError::Closed)?;
-    let reason = u8::try_from(code)
-        .ok()
-        .and_then(Reason::from_code)
-        .ok_or(WireError::UnknownValue("reason"))?;
-    Ok(engine
-        .explain(reason, &wire::read_request(request)?)
-        .into_owned())
+    with_engine(handle, |engine| {
+        let reason = u8::try_from(code)
+            .ok()
+            .and_then(Reason::from_code)
+            .ok_or(WireError::UnknownValue("reason"))?;
+        Ok(engine
+            .explain(reason, &wire::read_request(request)?)
+            .into_owned())
+    })
 }
 
 /// Needs no engine: whom the expression is to mean has been decided.
@@ -135,26 +146,17 @@ fn for_user(expression: &[u8]) -> Result<String, BoundaryError> {
     Ok(expression::for_user(text, user, &groups)?.into_owned())
 }
 
-/// What an engine shows to those who run it.
-fn show(
-    handle: jlong,
-    pack: impl FnOnce(&Engine) -> Result<Vec<u8>, BoundaryError>,
-) -> Result<Vec<u8>, BoundaryError> {
-    let engine = place(handle)?.engine.load();
-    pack(engine.as_ref().ok_or(BoundaryError::Closed)?)
-}
-
 fn is_admin(handle: jlong, caller: &[u8]) -> Result<bool, BoundaryError> {
-    let engine = place(handle)?.engine.load();
-    let engine = engine.as_ref().ok_or(BoundaryError::Closed)?;
-    Ok(engine.is_admin(&wire::read_caller(caller)?))
+    with_engine(handle, |engine| {
+        Ok(engine.is_admin(&wire::read_caller(caller)?))
+    })
 }
 
 fn flush(handle: jlong, flush: &[u8]) -> Result<bool, BoundaryError> {
-    let engine = place(handle)?.engine.load();
-    let engine = engine.as_ref().ok_or(BoundaryError::Closed)?;
-    let (caller, user) = wire::read_flush(flush)?;
-    Ok(engine.flush_for(&caller, user.as_ref()))
+    with_engine(handle, |engine| {
+        let (caller, user) = wire::read_flush(flush)?;
+        Ok(engine.flush_for(&caller, user.as_ref()))
+    })
 }
 
 /// Works on a closed engine, too: closing it may leave something to say.
@@ -170,10 +172,10 @@ fn close(handle: jlong) -> Result<(), BoundaryError> {
 }
 
 fn record_query(handle: jlong, query: &[u8]) -> Result<(), BoundaryError> {
-    let engine = place(handle)?.engine.load();
-    let engine = engine.as_ref().ok_or(BoundaryError::Closed)?;
-    engine.record_query(wire::read_ended_query(query)?);
-    Ok(())
+    with_engine(handle, |engine| {
+        engine.record_query(wire::read_ended_query(query)?);
+        Ok(())
+    })
 }
 
 /// Copies a Java array and hands the bytes on.
@@ -223,7 +225,7 @@ fn with_memory<T>(
     // SAFETY: `RequestBuffer`, the only caller, passes the beginning of `MOST_UNITS` initialised characters that it
     // owns and keeps while it calls, and which no other thread knows of.
     let units = unsafe { slice::from_raw_parts_mut(memory.as_ptr(), length) };
-    let mut room: wire::Room = [0; _];
+    let mut room = wire::Room::default();
     let request = wire::read_units(units, &mut room);
     units.fill(0);
     use_request(request)
@@ -436,7 +438,7 @@ pub extern "system" fn Java_dev_impersonation_engine_Natives_metrics<'local>(
     handle: jlong,
 ) -> JByteArray<'local> {
     env.with_env(|env| {
-        let packed = show(handle, |engine| Ok(wire::write_metrics(&engine.metrics())))?;
+        let packed = with_engine(handle, |engine| Ok(wire::write_metrics(&engine.metrics())))?;
         Ok(env.byte_array_from_slice(&packed)?)
     })
     .resolve::<ThrowEngineException>()
@@ -453,7 +455,7 @@ pub extern "system" fn Java_dev_impersonation_engine_Natives_decisions<'local>(
 ) -> JByteArray<'local> {
     env.with_env(|env| {
         let packed = with_bytes(env, &viewer, wire::MAX_REQUEST, |_, bytes| {
-            show(handle, |engine| {
+            with_engine(handle, |engine| {
                 let viewer = wire::read_viewer(bytes)?;
                 Ok(wire::write_past(&engine.decisions(viewer.as_ref())))
             })
@@ -472,7 +474,7 @@ pub extern "system" fn Java_dev_impersonation_engine_Natives_remembered<'local>(
     handle: jlong,
 ) -> JByteArray<'local> {
     env.with_env(|env| {
-        let packed = show(handle, |engine| {
+        let packed = with_engine(handle, |engine| {
             Ok(wire::write_remembered(&engine.remembered()))
         })?;
         Ok(env.byte_array_from_slice(&packed)?)
@@ -489,7 +491,7 @@ pub extern "system" fn Java_dev_impersonation_engine_Natives_settings<'local>(
     handle: jlong,
 ) -> JByteArray<'local> {
     env.with_env(|env| {
-        let packed = show(handle, |engine| Ok(wire::write_settings(engine.settings())))?;
+        let packed = with_engine(handle, |engine| Ok(wire::write_settings(engine.settings())))?;
         Ok(env.byte_array_from_slice(&packed)?)
     })
     .resolve::<ThrowEngineException>()

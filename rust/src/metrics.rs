@@ -1,11 +1,11 @@
 //! What an engine counts, as numbers with names. The names are documented in `docs/metrics.md`, and none
 //! of them holds a user's.
 
+use std::iter::Sum;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::reason::Reason;
-use crate::stripes::Stripes;
 
 /// A number with a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,24 +26,19 @@ impl Metric {
 }
 
 /// How many decisions had which reason.
-#[derive(Default)]
+#[derive(Clone, Copy, Default)]
 pub(crate) struct Decisions {
-    by_reason: Stripes<[AtomicU64; Reason::ALL.len()]>,
+    by_reason: [u64; Reason::ALL.len()],
 }
 
 impl Decisions {
-    pub fn count(&self, reason: Reason) {
-        self.by_reason.own()[reason.index()].fetch_add(1, Ordering::Relaxed);
+    pub fn count(&mut self, reason: Reason) {
+        self.by_reason[reason.index()] += 1;
     }
 
     /// By result, and by reason within each.
     pub fn metrics(&self) -> Vec<Metric> {
-        let mut counts = [0; Reason::ALL.len()];
-        for part in self.by_reason.iter() {
-            for (count, n) in counts.iter_mut().zip(part) {
-                *count += n.load(Ordering::Relaxed);
-            }
-        }
+        let counts = &self.by_reason;
         let mut metrics = Vec::new();
         for result in ["allow", "deny"] {
             let reasons = Reason::ALL
@@ -57,6 +52,17 @@ impl Decisions {
             }));
         }
         metrics
+    }
+}
+
+impl Sum for Decisions {
+    fn sum<I: Iterator<Item = Decisions>>(parts: I) -> Self {
+        parts.fold(Decisions::default(), |mut sum, part| {
+            for (count, more) in sum.by_reason.iter_mut().zip(part.by_reason) {
+                *count += more;
+            }
+            sum
+        })
     }
 }
 
@@ -130,13 +136,13 @@ mod tests {
 
     #[test]
     fn every_reason_is_counted_for_itself_and_in_its_result() {
-        let decisions = Decisions::default();
+        let mut parts = [Decisions::default(); 2];
         for (times, reason) in Reason::ALL.into_iter().enumerate() {
             for _ in 0..=times {
-                decisions.count(reason);
+                parts[times % 2].count(reason);
             }
         }
-        let metrics = decisions.metrics();
+        let metrics = parts.into_iter().sum::<Decisions>().metrics();
         assert_eq!(metrics.len(), Reason::ALL.len() + 2);
         assert_eq!(value(&metrics, "decisions_allow"), 10);
         assert_eq!(value(&metrics, "decisions_deny"), 126);

@@ -30,6 +30,11 @@ impl<'a> Name<'a> {
         &self.text
     }
 
+    /// The text, for showing.
+    pub fn into_text(self) -> Cow<'a, str> {
+        self.text
+    }
+
     /// Whether this can be a user's name.
     pub fn is_valid(&self) -> bool {
         self.well_formed && is_valid(&self.text)

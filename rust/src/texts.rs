@@ -22,14 +22,14 @@ pub(crate) struct Texts<'t> {
 }
 
 impl Lengths {
-    /// Appends the texts of a request.
-    pub fn append(row: &mut String, request: &Request<'_>) -> Lengths {
+    /// Hands on the texts of a request, which are to be kept in a row.
+    pub fn append(request: &Request<'_>, mut row: impl FnMut(&str)) -> Lengths {
         let principal = request.principal.as_ref();
         Lengths {
-            impersonator: append(row, request.impersonator.as_str()),
-            target: append(row, request.target.as_str()),
-            principal: principal.map(|principal| append(row, principal.as_str())),
-            query_id: request.query_id.as_ref().map(|id| append(row, id)),
+            impersonator: append(request.impersonator.as_str(), &mut row),
+            target: append(request.target.as_str(), &mut row),
+            principal: principal.map(|principal| append(principal.as_str(), &mut row)),
+            query_id: request.query_id.as_ref().map(|id| append(id, &mut row)),
         }
     }
 
@@ -50,16 +50,20 @@ impl Lengths {
 }
 
 /// Appends a text, in part where it is too long to be a name, and returns how much that is.
-fn append(row: &mut String, text: &str) -> u16 {
-    let begin = row.len();
-    match name::cut_short(text) {
+fn append(text: &str, row: &mut impl FnMut(&str)) -> u16 {
+    const MORE: &str = "…";
+    let length = match name::cut_short(text) {
         Some(part) => {
-            row.push_str(part);
-            row.push('…');
+            row(part);
+            row(MORE);
+            part.len() + MORE.len()
         }
-        None => row.push_str(text),
-    }
-    (row.len() - begin) as u16
+        None => {
+            row(text);
+            text.len()
+        }
+    };
+    length as u16
 }
 
 #[cfg(test)]
@@ -80,7 +84,7 @@ mod tests {
             request.principal = principal.map(Into::into);
             request.query_id = query_id.map(Into::into);
             let mut row = "before".to_owned();
-            let lengths = Lengths::append(&mut row, &request);
+            let lengths = Lengths::append(&request, |text| row.push_str(text));
             row.push_str("after");
             let texts = lengths.read(&row["before".len()..]);
             assert_eq!((texts.impersonator, texts.target), ("svc", "zoë"));
@@ -92,7 +96,7 @@ mod tests {
     fn a_text_that_is_too_long_to_be_a_name_is_kept_in_part() {
         let long = "é".repeat(50_000);
         let mut row = String::new();
-        let lengths = Lengths::append(&mut row, &Request::new(&long, "alice"));
+        let lengths = Lengths::append(&Request::new(&long, "alice"), |text| row.push_str(text));
         let texts = lengths.read(&row);
         let part = format!("{}…", "é".repeat(MAX_BYTES / 2));
         assert_eq!((texts.impersonator, texts.target), (&*part, "alice"));

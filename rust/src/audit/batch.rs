@@ -59,7 +59,7 @@ impl Batch {
             reason,
             path: request.path,
             texts_at: self.texts.len(),
-            lengths: Lengths::append(&mut self.texts, request),
+            lengths: Lengths::append(request, |text| self.texts.push_str(text)),
             names_in_source: is_mapped.then(|| Box::new(names_in_source)),
         }));
     }

@@ -27,7 +27,7 @@ pub struct Caller<'a> {
 impl Engine {
     /// What the engine counts, under names that stay.
     pub fn metrics(&self) -> Vec<Metric> {
-        let mut metrics = self.counted.metrics();
+        let mut metrics = self.history.counted().metrics();
         metrics.extend(self.source.metrics());
         metrics.extend(Audit::metrics(self.audit.as_ref()));
         metrics

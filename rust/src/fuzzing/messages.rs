@@ -25,7 +25,7 @@ pub(super) fn check(bytes: &[u8]) {
         .chunks_exact(2)
         .map(|pair| u16::from_be_bytes([pair[0], pair[1]]))
         .collect();
-    if let Ok(request) = wire::read_units(&units, &mut [0; _]) {
+    if let Ok(request) = wire::read_units(&units, &mut wire::Room::default()) {
         decides_as_it_says(&request);
         let packed = packed_request(&request);
         if !packed.has_replaced {
@@ -90,7 +90,10 @@ fn is_the_same_in_units(request: &Request<'_>) {
     ]
     .concat();
     if units.len() <= wire::MOST_UNITS && !packed_request(request).has_replaced {
-        assert_eq!(wire::read_units(&units, &mut [0; _]).as_ref(), Ok(request));
+        assert_eq!(
+            wire::read_units(&units, &mut wire::Room::default()).as_ref(),
+            Ok(request)
+        );
     }
 }
 

@@ -13,10 +13,25 @@ use crate::name::Name;
 /// The longest request in this form, in code units.
 pub const MOST_UNITS: usize = 192;
 
-/// The bytes in which any such request's strings have room: a code unit takes three at the most.
-pub type Room = [u8; 3 * MOST_UNITS];
+/// What a code unit takes at the most in UTF-8.
+const MOST_BYTES: usize = 3;
 
-/// Reads a request whose strings get their UTF-8 in `room`. A lone surrogate becomes what no UTF-8 has: the name
+/// Memory for the texts of a request in UTF-8.
+pub struct Room {
+    ascii: [u8; MOST_UNITS],
+    other: Vec<u8>,
+}
+
+impl Default for Room {
+    fn default() -> Self {
+        Room {
+            ascii: [0; MOST_UNITS],
+            other: Vec::new(),
+        }
+    }
+}
+
+/// Reads a request whose texts get their UTF-8 in `room`. A lone surrogate becomes what no UTF-8 has: the name
 /// it is in is never valid.
 ///
 /// # Errors
@@ -27,27 +42,42 @@ pub fn read_units<'a>(units: &[u16], room: &'a mut Room) -> Result<Request<'a>, 
     if units.len() > MOST_UNITS {
         return Err(WireError::LeftOver(units.len() - MOST_UNITS));
     }
-    let mut reader = Reader { units, room };
+    let Room { ascii, other } = room;
+    let ascii = &mut ascii[..units.len()];
+    // Nearly every text is ASCII and shorter than 128. Then so is the whole request, its numbers included, and what
+    // has to be done with every character is done once for all texts.
+    let ascii = if write_ascii(units, ascii) {
+        str::from_utf8(ascii).ok()
+    } else {
+        other.resize(MOST_BYTES * units.len(), 0);
+        None
+    };
+    let mut reader = Reader {
+        units,
+        position: 0,
+        ascii,
+        room: other,
+    };
     let path = path_of(reader.unit()?)?;
     let chained = is_chained(reader.unit()?)?;
-    let impersonator = Name::from_bytes(reader.string()?);
-    let target = Name::from_bytes(reader.string()?);
+    let impersonator = reader.name()?;
+    let target = reader.name()?;
     let principal = match reader.unit()? {
         0 => None,
-        1 => Some(Name::from_bytes(reader.string()?)),
+        1 => Some(reader.name()?),
         2 => Some(impersonator.clone()),
         _ => return Err(WireError::UnknownValue("principal")),
     };
     let query_id = match reader.unit()? {
         0 => None,
-        1 => Some(String::from_utf8_lossy(reader.string()?)),
+        1 => Some(reader.name()?.into_text()),
         _ => return Err(WireError::UnknownValue("query id")),
     };
     let mut groups: Vec<Cow<'a, str>> = Vec::new();
     for _ in 0..reader.unit()? {
-        groups.push(String::from_utf8_lossy(reader.string()?));
+        groups.push(reader.name()?.into_text());
     }
-    match reader.units.len() {
+    match units.len() - reader.position {
         0 => Ok(Request {
             impersonator,
             target,
@@ -63,32 +93,37 @@ pub fn read_units<'a>(units: &[u16], room: &'a mut Room) -> Result<Request<'a>, 
 
 struct Reader<'u, 'a> {
     units: &'u [u16],
+    position: usize,
+    /// All units as characters, if all are ASCII.
+    ascii: Option<&'a str>,
     room: &'a mut [u8],
 }
 
 impl<'a> Reader<'_, 'a> {
     fn unit(&mut self) -> Result<u16, WireError> {
-        let (unit, rest) = self.units.split_first().ok_or(WireError::Truncated)?;
-        self.units = rest;
+        let unit = self.units.get(self.position).ok_or(WireError::Truncated)?;
+        self.position += 1;
         Ok(*unit)
     }
 
-    fn string(&mut self) -> Result<&'a [u8], WireError> {
+    fn name(&mut self) -> Result<Name<'a>, WireError> {
         let length = usize::from(self.unit()?);
-        let (text, rest) = self
-            .units
-            .split_at_checked(length)
-            .ok_or(WireError::Truncated)?;
-        self.units = rest;
-        // Nearly every name is ASCII.
-        let size = if write_ascii(text, &mut self.room[..length]) {
-            length
-        } else {
-            write_characters(text, self.room)
-        };
-        let (bytes, room) = mem::take(&mut self.room).split_at_mut(size);
-        self.room = room;
-        Ok(bytes)
+        let place = self.position..self.position + length;
+        let text = self.units.get(place.clone()).ok_or(WireError::Truncated)?;
+        self.position = place.end;
+        Ok(match self.ascii {
+            Some(ascii) => Name::from(&ascii[place]),
+            None => {
+                let size = if write_ascii(text, &mut self.room[..length]) {
+                    length
+                } else {
+                    write_characters(text, self.room)
+                };
+                let (bytes, room) = mem::take(&mut self.room).split_at_mut(size);
+                self.room = room;
+                Name::from_bytes(bytes)
+            }
+        })
     }
 }
 
@@ -140,10 +175,6 @@ mod tests {
     use super::*;
     use crate::wire::read_request;
     use proptest::prelude::*;
-
-    fn room() -> Room {
-        [0; 3 * MOST_UNITS]
-    }
 
     fn units(fields: &[&[u16]]) -> Vec<u16> {
         fields.concat()
@@ -208,7 +239,7 @@ mod tests {
                 wide.extend(string(group));
                 expected.extend(packed(group));
             }
-            let mut room = room();
+            let mut room = Room::default();
             prop_assert_eq!(read_units(&wide, &mut room), read_request(&expected));
         }
 
@@ -216,7 +247,7 @@ mod tests {
         fn any_units_are_a_request_or_an_error(
             wide in proptest::collection::vec(prop_oneof![0..3_u16, any::<u16>()], 0..MOST_UNITS + 2),
         ) {
-            if let Ok(request) = read_units(&wide, &mut room()) {
+            if let Ok(request) = read_units(&wide, &mut Room::default()) {
                 let strings = 2
                     + usize::from(request.principal.is_some())
                     + usize::from(request.query_id.is_some())
@@ -233,7 +264,7 @@ mod tests {
             units(&[&[0, 0], &string(&name), &string(&[98]), principal, &[0, 0]])
         };
         let in_full = request(&units(&[&[1], &string(&name)]));
-        let (mut room, mut other_room) = (room(), room());
+        let (mut room, mut other_room) = (Room::default(), Room::default());
         assert_eq!(
             read_units(&request(&[2]), &mut room),
             read_units(&in_full, &mut other_room)
@@ -271,7 +302,10 @@ mod tests {
         let largest = units(&[&[0, 0, 0], &string(&three_bytes), &[0, 0, 0]]);
         assert_eq!(largest.len(), MOST_UNITS);
         assert_eq!(
-            read_units(&largest, &mut room()).unwrap().target.as_str(),
+            read_units(&largest, &mut Room::default())
+                .unwrap()
+                .target
+                .as_str(),
             "€".repeat(MOST_UNITS - 7)
         );
 
@@ -279,13 +313,16 @@ mod tests {
         let lengths_only = units(&[&[0, 0, 0, 0, 0, 0, groups as u16], &vec![0; groups]]);
         assert_eq!(lengths_only.len(), MOST_UNITS);
         assert_eq!(
-            read_units(&lengths_only, &mut room()).unwrap().groups.len(),
+            read_units(&lengths_only, &mut Room::default())
+                .unwrap()
+                .groups
+                .len(),
             groups
         );
 
         let larger = vec![0; MOST_UNITS + 1];
         assert_eq!(
-            read_units(&larger, &mut room()),
+            read_units(&larger, &mut Room::default()),
             Err(WireError::LeftOver(1))
         );
     }
@@ -299,21 +336,24 @@ mod tests {
             &[0, 0, 1],
             &string(&[99]),
         ]);
-        assert!(read_units(&whole, &mut room()).is_ok());
+        assert!(read_units(&whole, &mut Room::default()).is_ok());
         for length in 0..whole.len() {
             assert_eq!(
-                read_units(&whole[..length], &mut room()),
+                read_units(&whole[..length], &mut Room::default()),
                 Err(WireError::Truncated)
             );
         }
         let more = units(&[&whole, &[0]]);
-        assert_eq!(read_units(&more, &mut room()), Err(WireError::LeftOver(1)));
+        assert_eq!(
+            read_units(&more, &mut Room::default()),
+            Err(WireError::LeftOver(1))
+        );
         for (index, field) in [(0, "path"), (1, "flags"), (6, "principal"), (7, "query id")] {
             for value in [3, 0x100, 0x101, 0x102, u16::MAX] {
                 let mut other = whole.clone();
                 other[index] = value;
                 assert_eq!(
-                    read_units(&other, &mut room()),
+                    read_units(&other, &mut Room::default()),
                     Err(WireError::UnknownValue(field))
                 );
             }

@@ -11,19 +11,26 @@ import static dev.impersonation.engine.Request.Path.NATIVE;
 import static java.util.Objects.requireNonNull;
 
 /**
- * Recognises that an impersonator is itself an impersonated identity: A acts as B, and B then wants to act as C.
+ * Recognises that an impersonator is itself an impersonated identity: A acts as B, and B then wants to act as C. Each thread has its own.
  * <p>
  * Trino makes both checks of a request on one thread, one after the other, but tells the second only that B asks. So the last target that was allowed is
  * remembered for the thread, together with the principal of the request: B by itself, in a later request on the same pooled thread, has another principal.
+ * <p>
+ * It is used again and again, since a check leaves as little garbage as it can.
  */
 final class ChainedImpersonationDetector
 {
-    private final ThreadLocal<LastAllowed> lastAllowed = ThreadLocal.withInitial(LastAllowed::new);
+    private String impersonator;
+    /** Null if nothing is remembered. */
+    private String target;
+    private Optional<Principal> principal = Optional.empty();
+    private Decision decision;
+    /** Whether the request has come to its query. */
+    private boolean settled;
 
     boolean isChained(Identity impersonator)
     {
-        LastAllowed last = lastAllowed.get();
-        return last.isOfThisRequest() && last.target.equals(impersonator.getUser()) && last.principal.equals(impersonator.getPrincipal());
+        return isKnown() && !settled && target.equals(impersonator.getUser()) && principal.equals(impersonator.getPrincipal());
     }
 
     /**
@@ -32,24 +39,33 @@ final class ChainedImpersonationDetector
      */
     Optional<Impersonation> impersonation(String sessionUser)
     {
-        LastAllowed last = lastAllowed.get();
-        if (!last.isKnown() || !last.target.equals(sessionUser)) {
+        if (!isKnown() || !target.equals(sessionUser)) {
             return Optional.empty();
         }
-        return Optional.of(new Impersonation(NATIVE, last.decision.reason(), last.decision.time(), last.impersonator, last.target, last.principal.map(Principal::getName)));
+        return Optional.of(new Impersonation(NATIVE, decision.reason(), decision.time(), impersonator, target, principal.map(Principal::getName)));
     }
 
     void allowed(Identity impersonator, String target, Decision decision)
     {
-        // Nobody became somebody else, so what was remembered before still holds.
-        if (!impersonator.getUser().equals(target)) {
-            lastAllowed.get().remember(impersonator, target, decision);
+        requireNonNull(target, "target is null");
+        requireNonNull(decision, "decision is null");
+        if (impersonator.getUser().equals(target)) {
+            // Nobody became somebody else, so what was remembered before still holds.
+            return;
         }
+        this.impersonator = impersonator.getUser();
+        this.target = target;
+        principal = impersonator.getPrincipal();
+        if (this.decision != decision) {
+            // Mostly the same one, and telling the garbage collector of a store takes time.
+            this.decision = decision;
+        }
+        settled = false;
     }
 
     void denied()
     {
-        lastAllowed.get().forget();
+        forget();
     }
 
     /**
@@ -57,9 +73,8 @@ final class ChainedImpersonationDetector
      */
     void userSet(Optional<Principal> principal)
     {
-        LastAllowed last = lastAllowed.get();
-        if (last.isKnown() && (last.settled || !last.principal.equals(principal))) {
-            last.forget();
+        if (isKnown() && (settled || !this.principal.equals(principal))) {
+            forget();
         }
     }
 
@@ -68,52 +83,19 @@ final class ChainedImpersonationDetector
      */
     void requestEnded()
     {
-        lastAllowed.get().settled = true;
+        settled = true;
     }
 
-    /**
-     * What one thread remembers. It is used again and again, since a check leaves as little garbage as it can.
-     */
-    private static final class LastAllowed
+    private boolean isKnown()
     {
-        private String impersonator;
-        /** Null if nothing is remembered. */
-        private String target;
-        private Optional<Principal> principal = Optional.empty();
-        private Decision decision;
-        /** Whether the request has come to its query. */
-        private boolean settled;
+        return target != null;
+    }
 
-        private boolean isKnown()
-        {
-            return target != null;
-        }
-
-        private boolean isOfThisRequest()
-        {
-            return isKnown() && !settled;
-        }
-
-        private void remember(Identity impersonator, String target, Decision decision)
-        {
-            requireNonNull(target, "target is null");
-            requireNonNull(decision, "decision is null");
-            this.impersonator = impersonator.getUser();
-            this.target = target;
-            this.principal = impersonator.getPrincipal();
-            if (this.decision != decision) {
-                // Mostly the same one, and telling the garbage collector of a store takes time.
-                this.decision = decision;
-            }
-            settled = false;
-        }
-
-        private void forget()
-        {
-            impersonator = null;
-            target = null;
-            principal = Optional.empty();
-            decision = null;
-        }
+    private void forget()
+    {
+        impersonator = null;
+        target = null;
+        principal = Optional.empty();
+        decision = null;
     }
 }

@@ -19,7 +19,7 @@ final class ImpersonationCheck
     private static final Logger log = Logger.getLogger(ImpersonationCheck.class.getName());
 
     private final Decider engine;
-    private final ChainedImpersonationDetector chains = new ChainedImpersonationDetector();
+    private final ThreadLocal<ChainedImpersonationDetector> chains = ThreadLocal.withInitial(ChainedImpersonationDetector::new);
 
     ImpersonationCheck(Decider engine)
     {
@@ -28,12 +28,12 @@ final class ImpersonationCheck
 
     void userSet(Optional<Principal> principal)
     {
-        chains.userSet(principal);
+        chains.get().userSet(principal);
     }
 
     void requestEnded()
     {
-        chains.requestEnded();
+        chains.get().requestEnded();
     }
 
     /**
@@ -41,7 +41,7 @@ final class ImpersonationCheck
      */
     Optional<Impersonation> impersonation(String sessionUser)
     {
-        return chains.impersonation(sessionUser);
+        return chains.get().impersonation(sessionUser);
     }
 
     /**
@@ -62,21 +62,22 @@ final class ImpersonationCheck
      */
     String refusal(Identity impersonator, String target)
     {
+        ChainedImpersonationDetector chain = chains.get();
         Decision decision;
         try {
             requireNonNull(impersonator, "impersonator is null");
             requireNonNull(target, "target is null");
-            decision = requireNonNull(engine.decide(chains.isChained(impersonator), impersonator, target), "decision is null");
+            decision = requireNonNull(engine.decide(chain.isChained(impersonator), impersonator, target), "decision is null");
         }
         catch (Throwable e) {
-            chains.denied();
+            chain.denied();
             return failed(impersonator, target, e);
         }
         if (!decision.allowed()) {
-            chains.denied();
+            chain.denied();
             return Denials.wordsOfImpersonation(impersonator.getUser(), target, decision.reason().sentence());
         }
-        chains.allowed(impersonator, target, decision);
+        chain.allowed(impersonator, target, decision);
         return null;
     }
 
