@@ -76,12 +76,12 @@ class Bench:
         for written in (self._results / "controls").glob("*.jsonl*"):
             written.unlink()
 
-    def resident(self, jvm: Jvm, policy: Path, number: int) -> None:
-        """By how much the JVM grows with our control."""
+    def resident(self, jvm: Jvm, control: Control, number: int) -> None:
+        """By how much the JVM grows with a control."""
         names = [next(service_names(10)), next(person_names(10))]
         heap = ["-Xms64m", "-Xmx64m", "-XX:+AlwaysPreTouch"]
-        command = [*self.java(jvm, heap), "dev.impersonation.bench.Resident", str(policy), *names]
-        self._start([*command, str(self._results / f"resident-{number}.txt")], "resident")
+        command = [*self.java(jvm, heap), "dev.impersonation.bench.Resident", control.name, *names]
+        self._start([*command, str(self._results / f"resident-{control.name}-{number}.txt")], "resident")
 
     def java(self, jvm: Jvm, options: Sequence[str] = ("-Xms1g", "-Xmx2g")) -> list[str]:
         places = [PROGRAMS / "classes", PROGRAMS / "jmh/*", jvm.jars / "spi/*", jvm.jars / "toolkit/*"]
@@ -196,7 +196,8 @@ def main() -> None:
         (arguments.results / "titles.json").write_text(json.dumps(titles))
         # One start is quick, but a JVM is never twice the same size.
         for number in range(1 if arguments.quick else 5):
-            bench.resident(newer, controls.folder / "policy-10.json", number)
+            for control in (controls.policy(10), controls.file(1)):
+                bench.resident(newer, control, number)
         for _ in range(1 if arguments.quick else 3):
             for jvm, its_runs in ((newer, on_newer), (older, on_older)):
                 for run in its_runs:

@@ -167,9 +167,13 @@ class Size(NamedTuple):
         return (self.resident - self.text) / self.users
 
 
-def read_resident(folder: Path) -> int:
-    """By how many bytes a JVM has grown, at the median of its starts."""
-    return int(median(int(path.read_text(encoding="utf-8")) for path in folder.glob("resident-*.txt")))
+def read_resident(folder: Path) -> dict[str, int]:
+    """By how many bytes a JVM has grown with each control, at the median of its starts."""
+    grown: dict[str, list[int]] = {}
+    for path in folder.glob("resident-*.txt"):
+        control, _, _ = path.stem.removeprefix("resident-").rpartition("-")
+        grown.setdefault(control, []).append(int(path.read_text(encoding="utf-8")))
+    return {control: int(median(sizes)) for control, sizes in grown.items()}
 
 
 def read_sizes(path: Path) -> list[Size]:

@@ -9,11 +9,14 @@ import io.trino.spi.security.SystemAccessControlFactory;
 import io.trino.spi.security.SystemAccessControlFactory.SystemAccessControlContext;
 
 import java.io.IOException;
+import java.io.Reader;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Properties;
 import java.util.stream.StreamSupport;
 
 /**
@@ -25,10 +28,26 @@ final class Controls
 
     private Controls() {}
 
+    /**
+     * What the properties file of this name says, for a control and for the benchmark.
+     */
+    static Map<String, String> properties(String name)
+            throws IOException
+    {
+        Properties file = new Properties();
+        try (Reader reader = Files.newBufferedReader(Path.of(System.getProperty("bench.controls")).resolve(name + ".properties"))) {
+            file.load(reader);
+        }
+        Map<String, String> properties = new HashMap<>();
+        file.stringPropertyNames().forEach(property -> properties.put(property, file.getProperty(property)));
+        return properties;
+    }
+
     static SystemAccessControl start(Map<String, String> properties)
             throws IOException
     {
         Map<String, String> configuration = new HashMap<>(properties);
+        configuration.keySet().removeIf(property -> property.startsWith("bench."));
         return factory(configuration.remove("access-control.name")).create(configuration, new Context());
     }
 

@@ -18,12 +18,7 @@ import org.openjdk.jmh.infra.Blackhole;
 import org.openjdk.jmh.infra.ThreadParams;
 
 import java.io.IOException;
-import java.io.Reader;
-import java.nio.file.Files;
-import java.nio.file.Path;
-import java.util.HashMap;
 import java.util.Map;
-import java.util.Properties;
 import java.util.concurrent.TimeUnit;
 
 /**
@@ -52,8 +47,8 @@ public class Decisions
     }
 
     /**
-     * An access control by the name of its properties file. Besides those of the control the file has {@code bench.users}, the number of users who take part, and
-     * {@code bench.pause-micros}, the pause after so many decisions as {@link Questions} draws.
+     * An access control by the name of its properties file, which has {@code bench.users}, the number of users who take part, and {@code bench.pause-micros}, the
+     * pause after so many decisions as {@link Questions} draws.
      */
     @State(Scope.Benchmark)
     public static class Control
@@ -69,14 +64,9 @@ public class Decisions
         public void start()
                 throws IOException
         {
-            Properties file = new Properties();
-            try (Reader reader = Files.newBufferedReader(Path.of(System.getProperty("bench.controls")).resolve(name + ".properties"))) {
-                file.load(reader);
-            }
-            Map<String, String> properties = new HashMap<>();
-            file.stringPropertyNames().forEach(property -> properties.put(property, file.getProperty(property)));
-            users = Integer.parseInt(properties.remove("bench.users"));
-            pauseNanos = TimeUnit.MICROSECONDS.toNanos(Long.parseLong(properties.remove("bench.pause-micros")));
+            Map<String, String> properties = Controls.properties(name);
+            users = Integer.parseInt(properties.get("bench.users"));
+            pauseNanos = TimeUnit.MICROSECONDS.toNanos(Long.parseLong(properties.get("bench.pause-micros")));
             control = Controls.start(properties);
             Controls.askOtherThings(control);
         }
