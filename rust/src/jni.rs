@@ -108,13 +108,13 @@ fn with_engine<T>(
     }
 }
 
-fn check(handle: jlong, request: Result<Request<'_>, WireError>) -> Result<jlong, BoundaryError> {
+fn check(handle: jlong, request: &Request<'_>) -> Result<jlong, BoundaryError> {
     with_engine(handle, |engine| {
         let Decided {
             reason,
             has_more_to_say,
             recorded,
-        } = engine.decided(&request?);
+        } = engine.decided(request);
         let micros = recorded.map_or(0, Timestamp::as_microsecond).max(0);
         // The code, the flag and the time in one number, of which the time is cut off where the clock is centuries wrong.
         Ok(micros << 9 | jlong::from(has_more_to_say) << 8 | jlong::from(reason.code()))
@@ -212,7 +212,7 @@ fn with_bytes<'local, T>(
 fn with_memory<T>(
     address: jlong,
     length: jint,
-    use_request: impl FnOnce(Result<Request<'_>, WireError>) -> Result<T, BoundaryError>,
+    use_request: impl FnOnce(&Request<'_>) -> Result<T, BoundaryError>,
 ) -> Result<T, BoundaryError> {
     // A negative length is larger than any.
     let length = usize::try_from(length).unwrap_or(usize::MAX);
@@ -228,7 +228,10 @@ fn with_memory<T>(
     let mut room = wire::Room::default();
     let request = wire::read_units(units, &mut room);
     units.fill(0);
-    use_request(request)
+    match &request {
+        Ok(request) => use_request(request),
+        Err(error) => Err((*error).into()),
+    }
 }
 
 /// Throws an `EngineException`. The value that the native method returns is not seen then.
@@ -323,7 +326,7 @@ pub extern "system" fn Java_dev_impersonation_engine_Natives_check<'local>(
 ) -> jlong {
     env.with_env(|env| {
         with_bytes(env, &request, wire::MAX_REQUEST, |_, bytes| {
-            check(handle, wire::read_request(bytes))
+            check(handle, &wire::read_request(bytes)?)
         })
     })
     .resolve::<ThrowEngineException>()

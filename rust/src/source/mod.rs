@@ -66,6 +66,7 @@ impl Source {
     }
 
     /// What one decision is made on.
+    #[inline]
     pub fn view(&self) -> View<'_> {
         let now = self.clock.soon();
         View {

@@ -58,24 +58,27 @@ pub fn read_units<'a>(units: &[u16], room: &'a mut Room) -> Result<Request<'a>, 
         ascii,
         room: other,
     };
-    let path = path_of(reader.unit()?)?;
-    let chained = is_chained(reader.unit()?)?;
-    let impersonator = reader.name()?;
-    let target = reader.name()?;
-    let principal = match reader.unit()? {
+    // An error is made where it is returned: a name that comes in one value with it is copied around more slowly than
+    // it is read.
+    const TRUNCATED: WireError = WireError::Truncated;
+    let path = path_of(reader.unit().ok_or(TRUNCATED)?)?;
+    let chained = is_chained(reader.unit().ok_or(TRUNCATED)?)?;
+    let impersonator = reader.name().ok_or(TRUNCATED)?;
+    let target = reader.name().ok_or(TRUNCATED)?;
+    let principal = match reader.unit().ok_or(TRUNCATED)? {
         0 => None,
-        1 => Some(reader.name()?),
+        1 => Some(reader.name().ok_or(TRUNCATED)?),
         2 => Some(impersonator.clone()),
         _ => return Err(WireError::UnknownValue("principal")),
     };
-    let query_id = match reader.unit()? {
+    let query_id = match reader.unit().ok_or(TRUNCATED)? {
         0 => None,
-        1 => Some(reader.name()?.into_text()),
+        1 => Some(reader.name().ok_or(TRUNCATED)?.into_text()),
         _ => return Err(WireError::UnknownValue("query id")),
     };
     let mut groups: Vec<Cow<'a, str>> = Vec::new();
-    for _ in 0..reader.unit()? {
-        groups.push(reader.name()?.into_text());
+    for _ in 0..reader.unit().ok_or(TRUNCATED)? {
+        groups.push(reader.name().ok_or(TRUNCATED)?.into_text());
     }
     match units.len() - reader.position {
         0 => Ok(Request {
@@ -100,30 +103,34 @@ struct Reader<'u, 'a> {
 }
 
 impl<'a> Reader<'_, 'a> {
-    fn unit(&mut self) -> Result<u16, WireError> {
-        let unit = self.units.get(self.position).ok_or(WireError::Truncated)?;
+    fn unit(&mut self) -> Option<u16> {
+        let unit = *self.units.get(self.position)?;
         self.position += 1;
-        Ok(*unit)
+        Some(unit)
     }
 
-    fn name(&mut self) -> Result<Name<'a>, WireError> {
+    #[inline(always)]
+    fn name(&mut self) -> Option<Name<'a>> {
         let length = usize::from(self.unit()?);
         let place = self.position..self.position + length;
-        let text = self.units.get(place.clone()).ok_or(WireError::Truncated)?;
+        let text = self.units.get(place.clone())?;
         self.position = place.end;
-        Ok(match self.ascii {
+        Some(match self.ascii {
             Some(ascii) => Name::from(&ascii[place]),
-            None => {
-                let size = if write_ascii(text, &mut self.room[..length]) {
-                    length
-                } else {
-                    write_characters(text, self.room)
-                };
-                let (bytes, room) = mem::take(&mut self.room).split_at_mut(size);
-                self.room = room;
-                Name::from_bytes(bytes)
-            }
+            None => Name::from_bytes(self.characters(text)),
         })
+    }
+
+    fn characters(&mut self, text: &[u16]) -> &'a [u8] {
+        let length = text.len();
+        let size = if write_ascii(text, &mut self.room[..length]) {
+            length
+        } else {
+            write_characters(text, self.room)
+        };
+        let (bytes, room) = mem::take(&mut self.room).split_at_mut(size);
+        self.room = room;
+        bytes
     }
 }
 
