@@ -702,17 +702,6 @@ mod tests {
         index as jlong + 1
     }
 
-    /// As Java packs it: native path, not chained, no principal, no query, no groups.
-    fn as_alice(impersonator: &str) -> Vec<u8> {
-        let mut bytes = vec![0, 0];
-        for name in [impersonator, "alice"] {
-            bytes.extend((name.len() as u32).to_be_bytes());
-            bytes.extend(name.as_bytes());
-        }
-        bytes.extend([0; 6]);
-        bytes
-    }
-
     #[test]
     fn a_handle_leads_to_its_own_engine_until_that_is_closed_whatever_others_open_and_close() {
         let folder = TempDir::new().unwrap();
@@ -723,12 +712,12 @@ mod tests {
                     for turn in 0..4 {
                         let user = format!("svc-{number}-{turn}");
                         let handle = place_of(&user, folder);
-                        let asked = check(handle, wire::read_request(&as_alice(&user))).unwrap();
+                        let asked = check(handle, &Request::new(&user, "alice")).unwrap();
                         assert_eq!(asked, jlong::from(Reason::Permission.code()));
-                        let stranger = check(handle, wire::read_request(&as_alice("svc"))).unwrap();
+                        let stranger = check(handle, &Request::new("svc", "alice")).unwrap();
                         assert_eq!(stranger, jlong::from(Reason::UnknownUser.code()));
                         close(handle).unwrap();
-                        let closed = check(handle, wire::read_request(&as_alice(&user)));
+                        let closed = check(handle, &Request::new(&user, "alice"));
                         assert!(matches!(closed, Err(BoundaryError::Closed)));
                     }
                 });

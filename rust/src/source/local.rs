@@ -149,8 +149,6 @@ impl LocalFiles {
     }
 
     /// What the files say now, which is a time of the clock.
-    // Inlined up to where it is used: what is put together here and then moved would be waited for.
-    #[inline]
     pub fn snapshot(&self, now: Duration) -> Snapshot {
         let policy = self.policy.as_ref().map(|file| file.current(now));
         let groups = self.groups.as_ref().map(|file| file.current(now));

@@ -66,7 +66,6 @@ impl Source {
     }
 
     /// What one decision is made on.
-    #[inline]
     pub fn view(&self) -> View<'_> {
         let now = self.clock.soon();
         View {

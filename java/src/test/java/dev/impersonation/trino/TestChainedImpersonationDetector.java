@@ -100,28 +100,6 @@ final class TestChainedImpersonationDetector
         assertThat(impersonation).isEqualTo(new Impersonation(NATIVE, DECISION.reason(), Instant.parse("2023-11-14T22:13:20.123456Z"), "A", "B", Optional.of("pA")));
     }
 
-    @Test
-    void testThreadsDoNotSeeEachOther()
-            throws InterruptedException
-    {
-        ChainedImpersonationDetector detector = new ChainedImpersonationDetector();
-        detector.allowed(identity("pA", "A"), "B", DECISION);
-        List<Boolean> chained = new ArrayList<>();
-        Thread other = new Thread(() -> chained.add(detector.isChained(identity("pA", "B"))));
-        other.start();
-        other.join();
-        assertThat(chained).containsExactly(false);
-        assertThat(detector.isChained(identity("pA", "B"))).isTrue();
-    }
-
-    @Test
-    void testControlsDoNotSeeEachOther()
-    {
-        ChainedImpersonationDetector detector = new ChainedImpersonationDetector();
-        detector.allowed(identity("pA", "A"), "B", DECISION);
-        assertThat(new ChainedImpersonationDetector().isChained(identity("pA", "B"))).isFalse();
-    }
-
     private static Identity identity(String principal, String user)
     {
         Identity.Builder identity = Identity.forUser(user);

@@ -107,6 +107,37 @@ final class TestImpersonationCheck
     }
 
     @Test
+    void testThreadsDoNotSeeEachOther()
+            throws InterruptedException
+    {
+        List<Boolean> chained = new ArrayList<>();
+        ImpersonationCheck check = new ImpersonationCheck((isChained, impersonator, target) -> {
+            chained.add(isChained);
+            return ALLOW;
+        });
+        check.check(SVC, "alice");
+        Identity alice = Identity.from(SVC).withUser("alice").build();
+        Thread other = new Thread(() -> check.check(alice, "bob"));
+        other.start();
+        other.join();
+        check.check(alice, "bob");
+        assertThat(chained).containsExactly(false, false, true);
+    }
+
+    @Test
+    void testControlsDoNotSeeEachOther()
+    {
+        List<Boolean> chained = new ArrayList<>();
+        ImpersonationCheck.Decider decider = (isChained, impersonator, target) -> {
+            chained.add(isChained);
+            return ALLOW;
+        };
+        new ImpersonationCheck(decider).check(SVC, "alice");
+        new ImpersonationCheck(decider).check(Identity.from(SVC).withUser("alice").build(), "bob");
+        assertThat(chained).containsExactly(false, false);
+    }
+
+    @Test
     void testFailureBreaksTheChain()
     {
         List<Boolean> asked = new ArrayList<>();
