@@ -67,7 +67,7 @@ impl Source {
 
     /// What one decision is made on.
     pub fn view(&self) -> View<'_> {
-        let now = self.clock.soon();
+        let now = self.clock.elapsed();
         View {
             files: self.files.snapshot(now),
             remote: self
