@@ -194,9 +194,10 @@ def main() -> None:
         on_newer, on_older = runs(stack, controls, arguments.opa, arguments.quick)
         titles = {control.name: control.title for run in on_newer for control in run.controls}
         (arguments.results / "titles.json").write_text(json.dumps(titles))
+        started = (controls.policy(10), controls.file(1))
         # One start is quick, but a JVM is never twice the same size.
         for number in range(1 if arguments.quick else 5):
-            for control in (controls.policy(10), controls.file(1)):
+            for control in started:
                 bench.resident(newer, control, number)
         for _ in range(1 if arguments.quick else 3):
             for jvm, its_runs in ((newer, on_newer), (older, on_older)):

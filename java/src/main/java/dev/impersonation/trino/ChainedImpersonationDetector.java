@@ -63,11 +63,6 @@ final class ChainedImpersonationDetector
         settled = false;
     }
 
-    void denied()
-    {
-        forget();
-    }
-
     /**
      * Trino says before each impersonation who logged in; somebody else means another request.
      */
@@ -86,16 +81,19 @@ final class ChainedImpersonationDetector
         settled = true;
     }
 
-    private boolean isKnown()
-    {
-        return target != null;
-    }
-
-    private void forget()
+    /**
+     * A denial leaves nothing of the request that a later one could be part of.
+     */
+    void forget()
     {
         impersonator = null;
         target = null;
         principal = Optional.empty();
         decision = null;
+    }
+
+    private boolean isKnown()
+    {
+        return target != null;
     }
 }

@@ -70,11 +70,11 @@ final class ImpersonationCheck
             decision = requireNonNull(engine.decide(chain.isChained(impersonator), impersonator, target), "decision is null");
         }
         catch (Throwable e) {
-            chain.denied();
+            chain.forget();
             return failed(impersonator, target, e);
         }
         if (!decision.allowed()) {
-            chain.denied();
+            chain.forget();
             return Denials.wordsOfImpersonation(impersonator.getUser(), target, decision.reason().sentence());
         }
         chain.allowed(impersonator, target, decision);

@@ -81,7 +81,7 @@ final class TestChainedImpersonationDetector
                         detector.allowed(impersonator, words[3], DECISION);
                     }
                     else {
-                        detector.denied();
+                        detector.forget();
                     }
                 }
                 default -> throw new AssertionError(step);
