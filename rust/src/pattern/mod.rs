@@ -331,6 +331,11 @@ mod tests {
         assert_eq!(&captures[2], "b");
         assert_eq!(&captures[4], "e");
         assert!(captures.get(1).is_none());
+        let last = pattern("(a)((b){0}){2}");
+        assert_eq!(last.group_count(), 3);
+        let captures = last.captures("a").unwrap();
+        assert!(captures.get(2).is_some_and(|found| found.is_empty()));
+        assert!(captures.get(3).is_none());
     }
 
     /// Names that are the same to the engine are the same to its patterns, and no others are.
