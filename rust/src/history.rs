@@ -1,26 +1,21 @@
 //! How many decisions there were, and the last of them, for whoever asks right now. The audit file has them all.
 
 use std::cmp::Reverse;
+use std::collections::VecDeque;
 use std::time::Duration;
 
-use crossbeam_utils::CachePadded;
 use jiff::Timestamp;
 use parking_lot::Mutex;
-use smallvec::SmallVec;
 
 use crate::clock::Clock;
 use crate::engine::{Path, Request};
 use crate::metrics::Decisions;
 use crate::reason::Reason;
 use crate::stripes::Stripes;
-use crate::texts::Lengths;
+use crate::texts::{Lengths, Texts};
 
 /// How many decisions are remembered.
 const CAPACITY: usize = 10_000;
-
-/// What the names of nearly every decision take together at the most, in bytes. They are kept within the place, which
-/// then is two lines of a processor's cache: the place written over was used 10 000 decisions ago.
-const USUAL_TEXTS: usize = 80;
 
 /// A decision that was made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,11 +49,11 @@ struct Part<const N: usize> {
     last: Ring<N>,
 }
 
-#[derive(Default)]
+/// The last decisions, the oldest first. Their texts are in a row, since places of the same size for all would take
+/// twice the memory, and what is written over was last seen by the processor N decisions ago.
 struct Ring<const N: usize> {
-    places: Vec<CachePadded<Place>>,
-    /// Where the oldest one is, once the ring is full.
-    oldest: usize,
+    places: VecDeque<Place>,
+    texts: VecDeque<u8>,
 }
 
 struct Place {
@@ -66,7 +61,6 @@ struct Place {
     reason: Reason,
     path: Path,
     lengths: Lengths,
-    texts: SmallVec<[u8; USUAL_TEXTS]>,
 }
 
 impl<const N: usize> History<N> {
@@ -84,66 +78,60 @@ impl<const N: usize> History<N> {
     /// The newest first, by the clock whose elapsed times they were added with.
     pub fn read(&self, clock: &dyn Clock) -> Vec<Past> {
         let (now, elapsed) = (clock.now(), clock.elapsed());
-        let time = |at| now - elapsed.saturating_sub(at);
         let mut found: Vec<(Duration, Past)> = Vec::new();
         for part in self.parts.iter() {
-            let part = part.lock();
-            found.extend(
-                part.last
-                    .newest_first()
-                    .map(|place| (place.at, place.read(time))),
-            );
+            part.lock().last.read(|place, texts| {
+                let time = now - elapsed.saturating_sub(place.at);
+                found.push((place.at, place.past(time, texts)));
+            });
         }
         // Stable, so that those of one thread at one moment stay in their order.
+        found.reverse();
         found.sort_by_key(|(at, _)| Reverse(*at));
         found.truncate(N);
         found.into_iter().map(|(_, past)| past).collect()
     }
 }
 
+impl<const N: usize> Default for Ring<N> {
+    fn default() -> Self {
+        Ring {
+            places: VecDeque::with_capacity(N),
+            texts: VecDeque::new(),
+        }
+    }
+}
+
 impl<const N: usize> Ring<N> {
     fn add(&mut self, at: Duration, request: &Request<'_>, reason: Reason) {
-        if self.places.len() < N {
-            self.places.push(Place::empty(reason, request.path).into());
+        if self.places.len() == N
+            && let Some(oldest) = self.places.pop_front()
+        {
+            self.texts.drain(..oldest.lengths.sum());
         }
-        let count = self.places.len();
-        let index = if count < N { count - 1 } else { self.oldest };
-        self.places[index].write(at, request, reason);
-        self.oldest = (index + 1) % N;
+        self.places.push_back(Place {
+            at,
+            reason,
+            path: request.path,
+            lengths: Lengths::append(request, |text| self.texts.extend(text.as_bytes())),
+        });
     }
 
-    fn newest_first(&self) -> impl Iterator<Item = &CachePadded<Place>> {
-        let (newer, older) = self.places.split_at(self.oldest.min(self.places.len()));
-        newer.iter().rev().chain(older.iter().rev())
+    /// Hands on each, the oldest first.
+    fn read(&mut self, mut each: impl FnMut(&Place, Texts<'_>)) {
+        let texts = String::from_utf8_lossy(self.texts.make_contiguous());
+        let mut rest = &*texts;
+        for place in &self.places {
+            each(place, place.lengths.read(rest));
+            rest = &rest[place.lengths.sum()..];
+        }
     }
 }
 
 impl Place {
-    fn empty(reason: Reason, path: Path) -> Self {
-        Place {
-            at: Duration::ZERO,
-            reason,
-            path,
-            lengths: Lengths::default(),
-            texts: SmallVec::new(),
-        }
-    }
-
-    fn write(&mut self, at: Duration, request: &Request<'_>, reason: Reason) {
-        self.at = at;
-        self.reason = reason;
-        self.path = request.path;
-        self.texts.clear();
-        self.lengths = Lengths::append(request, |text| {
-            self.texts.extend_from_slice(text.as_bytes());
-        });
-    }
-
-    fn read(&self, time: impl Fn(Duration) -> Timestamp) -> Past {
-        let texts = String::from_utf8_lossy(&self.texts);
-        let texts = self.lengths.read(&texts);
+    fn past(&self, time: Timestamp, texts: Texts<'_>) -> Past {
         Past {
-            time: time(self.at),
+            time,
             reason: self.reason,
             impersonator: texts.impersonator.to_owned(),
             target: texts.target.to_owned(),
@@ -228,11 +216,6 @@ mod tests {
         let past = &read(&history)[0];
         assert_eq!(past.impersonator, format!("{}…", "é".repeat(MAX_BYTES / 2)));
         assert_eq!(past.target, "alice");
-    }
-
-    #[test]
-    fn a_place_takes_two_lines_of_a_cache() {
-        assert_eq!(size_of::<CachePadded<Place>>(), 128);
     }
 
     #[test]

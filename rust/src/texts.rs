@@ -33,6 +33,20 @@ impl Lengths {
         }
     }
 
+    /// How long the texts are together.
+    pub fn sum(self) -> usize {
+        [
+            Some(self.impersonator),
+            Some(self.target),
+            self.principal,
+            self.query_id,
+        ]
+        .into_iter()
+        .flatten()
+        .map(usize::from)
+        .sum()
+    }
+
     /// The texts that the row begins with.
     pub fn read(self, mut row: &str) -> Texts<'_> {
         let mut next = |length: u16| {
