@@ -75,7 +75,7 @@ class Figures:
 def aims(figures: Figures) -> list[Aim]:
     """
     >>> def of(median, garbage=0.0):
-    ...     return Measured(median, 1.0, garbage, "25.0.3")
+    ...     return Measured(median, median, 1.0, garbage, "25.0.3")
     >>> measured = {Key(25, "hit", "policy-1000"): of(190.0), Key(25, "hit", "immuta-1000"): of(210.0, 48.0)}
     >>> for aim in aims(Figures(measured, [], {OF_TEN_USERS: 10 * MIB}, None)):
     ...     if aim.met is not None:

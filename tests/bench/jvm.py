@@ -199,7 +199,7 @@ def main() -> None:
         for number in range(1 if arguments.quick else 5):
             for control in started:
                 bench.resident(newer, control, number)
-        for _ in range(1 if arguments.quick else 3):
+        for _ in range(1 if arguments.quick else 4):
             for jvm, its_runs in ((newer, on_newer), (older, on_older)):
                 for run in its_runs:
                     bench.run(jvm, run)

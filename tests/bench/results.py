@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from statistics import median
+from statistics import median, quantiles
 from typing import Any, NamedTuple
 
 
@@ -93,6 +93,8 @@ class Measured(NamedTuple):
     """One operation through the JVM, in nanoseconds and bytes. With several threads each of them takes so long."""
 
     median: float
+    # The 25th percentile: what it takes while nothing else has the machine, if that is so for a quarter of the time.
+    lower: float
     spread: float
     garbage: float
     jdk: str
@@ -119,7 +121,7 @@ def merge(records: Iterable[dict[str, Any]]) -> dict[Key, Measured]:
     ...         "secondaryMetrics": {"gc.alloc.rate.norm": {"rawData": [[8.0]]}},
     ...     }
     >>> merge([record(100.0, 110.0), record(104.0)])[Key(25, "hit", "opa", 2)]
-    Measured(median=104.0, spread=4.0, garbage=8.0, jdk='25.0.3')
+    Measured(median=104.0, lower=102.0, spread=4.0, garbage=8.0, jdk='25.0.3')
     """
     times: dict[Key, list[float]] = {}
     garbage: dict[Key, list[float]] = {}
@@ -132,13 +134,23 @@ def merge(records: Iterable[dict[str, Any]]) -> dict[Key, Measured]:
         garbage.setdefault(key, []).extend(flat(record["secondaryMetrics"]["gc.alloc.rate.norm"]))
         jdks[key] = jdk
     return {
-        key: Measured(median(all_times), deviation(all_times), median(garbage[key]), jdks[key])
+        key: Measured(
+            median(all_times), lower_quartile(all_times), deviation(all_times), median(garbage[key]), jdks[key]
+        )
         for key, all_times in times.items()
     }
 
 
 def flat(metric: dict[str, Any]) -> list[float]:
     return [value for fork in metric["rawData"] for value in fork]
+
+
+def lower_quartile(values: list[float]) -> float:
+    """
+    >>> lower_quartile([4.0, 1.0, 2.0, 3.0, 9.0])
+    2.0
+    """
+    return quantiles(values, n=4, method="inclusive")[0]
 
 
 def deviation(values: list[float]) -> float:

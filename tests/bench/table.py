@@ -130,6 +130,7 @@ def jvm_tables(measured: Mapping[Key, Measured], titles: Mapping[str, str]) -> I
                 (
                     title_of(key, titles),
                     number(figure.median),
+                    number(figure.lower),
                     f"{figure.spread / figure.median:.1%}",
                     ratio(figure.median / ours),
                     number(key.threads * 1e9 / figure.median),
@@ -139,7 +140,8 @@ def jvm_tables(measured: Mapping[Key, Measured], titles: Mapping[str, str]) -> I
         version = next(figure.jdk for key, figure in measured.items() if key.jdk == jdk)
         trino = 435 if jdk == 17 else 476
         yield from table(
-            (f"JDK {version}, Trino {trino}", "median ns", "spread", "to ours", "a second", "bytes of garbage"), rows
+            (f"JDK {version}, Trino {trino}", "median ns", "p25", "spread", "to ours", "a second", "bytes of garbage"),
+            rows,
         )
         yield ""
     if not any(key.control == "opa" for key in measured):
