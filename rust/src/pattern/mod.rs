@@ -11,6 +11,7 @@
 
 mod advice;
 mod literals;
+mod many;
 mod set;
 mod shared;
 mod spelling;
@@ -22,6 +23,7 @@ use thiserror::Error;
 use crate::name::Folding;
 
 pub use literals::{FORM, Literal, Literals};
+pub use many::Many;
 pub use shared::Shared;
 
 /// Why a pattern is refused.

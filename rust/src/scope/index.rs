@@ -2,7 +2,8 @@
 //!
 //! A tree. Each of its nodes asks for one aspect of the subject, such as how the target's name begins, and
 //! leads to the scopes whose patterns have that literal, and to those that do not care. Which aspect a
-//! node asks for, the scopes below it tell: the one that leaves the fewest of them. The index decides
+//! node asks for, the scopes below it tell: the one that leaves the fewest of them. Where many scopes are left that
+//! no literal tells apart, their patterns for one part of the subject are matched in one walk. The index decides
 //! nothing: what it finds is tried.
 
 use std::borrow::Cow;
@@ -10,15 +11,20 @@ use std::cell::OnceCell;
 use std::cmp::Reverse;
 use std::collections::binary_heap::PeekMut;
 use std::collections::{BTreeMap, BinaryHeap, HashMap};
+use std::slice;
 use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 
-use super::{Scope, Subject};
-use crate::pattern::{FORM, Literal, Literals, Pattern};
+use super::{NewUser, Scope, Subject};
+use crate::pattern::{FORM, Literal, Literals, Many, Pattern};
 
 /// As many scopes are tried as fast as told apart.
 const FEW: usize = 4;
+/// So many patterns are worth an automaton for all of them, which takes memory.
+const MANY: usize = 16;
+/// How many patterns all automata may have for each scope. A scope may be below several literals.
+const PATTERNS_PER_SCOPE: usize = 2;
 /// How many numbers the index may have for each literal of the scopes. A scope is below each of its
 /// literals, and below each pair of them where two aspects are asked for.
 const NUMBERS_PER_LITERAL: usize = 4;
@@ -34,6 +40,7 @@ enum Node {
     /// The scopes of these numbers, in order.
     Scopes(Box<[u32]>),
     Split(Box<Split>),
+    Patterns(Box<Patterns>),
 }
 
 /// Tells scopes apart by the literals of one aspect.
@@ -46,6 +53,19 @@ struct Split {
     lengths: Box<[usize]>,
     /// The scopes that do not care.
     others: Node,
+}
+
+/// Tells scopes apart by what matches their patterns for one part.
+#[derive(Debug)]
+struct Patterns {
+    part: Part,
+    patterns: Many,
+    /// The scopes of each pattern.
+    scopes: Box<[Box<[u32]>]>,
+    /// The scopes that do not care.
+    others: Box<[u32]>,
+    /// All of them.
+    all: Box<[u32]>,
 }
 
 type ByLiteral = HashMap<Box<[u8]>, Node, RandomState>;
@@ -71,6 +91,37 @@ enum Place {
     Start,
     End,
     Within,
+}
+
+const PARTS: [Part; 4] = [
+    Part::Target,
+    Part::Impersonator,
+    Part::TargetGroup,
+    Part::ImpersonatorGroup,
+];
+
+impl Part {
+    /// The pattern that a scope has for it, unless it is a template.
+    fn pattern(self, scope: &Scope) -> Option<&Arc<Pattern>> {
+        match self {
+            Part::Impersonator => scope.original_user.as_ref(),
+            Part::ImpersonatorGroup => scope.original_group.as_ref(),
+            Part::TargetGroup => scope.new_group.as_ref(),
+            Part::Target => match &scope.new_user {
+                Some(NewUser::Fixed(pattern)) => Some(pattern),
+                Some(NewUser::Template(_)) | None => None,
+            },
+        }
+    }
+
+    fn texts<'s>(self, subject: &'s Subject<'_>) -> &'s [&'s str] {
+        match self {
+            Part::Impersonator => slice::from_ref(&subject.impersonator),
+            Part::ImpersonatorGroup => subject.impersonator_groups,
+            Part::Target => slice::from_ref(&subject.target),
+            Part::TargetGroup => subject.target_groups,
+        }
+    }
 }
 
 const ASPECTS: [Aspect; 12] = {
@@ -105,8 +156,10 @@ impl Index {
         let literals: Vec<ScopeLiterals> = scopes.iter().map(ScopeLiterals::of).collect();
         let numbers = (0..).take(scopes.len()).collect();
         let mut planter = Planter {
+            scopes,
             literals: &literals,
             room: NUMBERS_PER_LITERAL * literals.iter().map(ScopeLiterals::count).sum::<usize>(),
+            pattern_room: PATTERNS_PER_SCOPE * scopes.len(),
         };
         Index {
             root: planter.node(numbers, &ASPECTS),
@@ -127,13 +180,34 @@ impl Index {
 impl Node {
     fn find<'i>(&'i self, texts: &Texts<'_>, lists: &mut Vec<Reverse<&'i [u32]>>) {
         match self {
-            Node::Scopes(numbers) if numbers.is_empty() => {}
-            Node::Scopes(numbers) => lists.push(Reverse(numbers)),
+            Node::Scopes(numbers) => push(numbers, lists),
+            Node::Patterns(patterns) => patterns.find(texts.subject, lists),
             Node::Split(split) => {
                 split.others.find(texts, lists);
                 texts.each(split.aspect.part, |text| {
                     split.each(text.as_bytes(), |node| node.find(texts, lists));
                 });
+            }
+        }
+    }
+}
+
+/// Lists in [`Found`] are not empty.
+fn push<'i>(numbers: &'i [u32], lists: &mut Vec<Reverse<&'i [u32]>>) {
+    if !numbers.is_empty() {
+        lists.push(Reverse(numbers));
+    }
+}
+
+impl Patterns {
+    fn find<'i>(&'i self, subject: &Subject<'_>, lists: &mut Vec<Reverse<&'i [u32]>>) {
+        push(&self.others, lists);
+        for text in self.part.texts(subject) {
+            match self.patterns.find(text) {
+                Some(found) => found
+                    .into_iter()
+                    .for_each(|pattern| push(&self.scopes[pattern], lists)),
+                None => push(&self.all, lists),
             }
         }
     }
@@ -234,20 +308,18 @@ struct ScopeLiterals {
 
 impl ScopeLiterals {
     fn of(scope: &Scope) -> Self {
-        use super::NewUser::{Fixed, Template};
-        let literals = |pattern: &Option<Arc<Pattern>>| {
-            let literals = pattern.as_ref().map(|pattern| pattern.literals());
+        let literals = |part: Part| {
+            let literals = part.pattern(scope).map(|pattern| pattern.literals());
             literals.unwrap_or_default()
         };
         ScopeLiterals {
-            impersonator: literals(&scope.original_user),
-            impersonator_group: literals(&scope.original_group),
+            impersonator: literals(Part::Impersonator),
+            impersonator_group: literals(Part::ImpersonatorGroup),
             target: match &scope.new_user {
-                Some(Fixed(pattern)) => pattern.literals(),
-                Some(Template(template)) => template.literals(),
-                None => Literals::default(),
+                Some(NewUser::Template(template)) => template.literals(),
+                Some(NewUser::Fixed(_)) | None => literals(Part::Target),
             },
-            target_group: literals(&scope.new_group),
+            target_group: literals(Part::TargetGroup),
         }
     }
 
@@ -273,9 +345,12 @@ impl ScopeLiterals {
 
 /// Grows the tree.
 struct Planter<'l> {
+    scopes: &'l [Scope],
     literals: &'l [ScopeLiterals],
     /// How many more numbers the index may have than there are scopes.
     room: usize,
+    /// How many more patterns its automata may have.
+    pattern_room: usize,
 }
 
 impl<'l> Planter<'l> {
@@ -291,7 +366,7 @@ impl<'l> Planter<'l> {
             .filter(|sorted| sorted.cost() < all && sorted.more_than(all) <= self.room)
             .min_by_key(Sorted::cost);
         let Some(sorted) = best else {
-            return Node::Scopes(numbers.into());
+            return self.leaf(numbers);
         };
         self.room -= sorted.more_than(all);
         let aspect = sorted.aspect;
@@ -311,6 +386,56 @@ impl<'l> Planter<'l> {
             };
         }
         Node::Split(Box::new(split))
+    }
+
+    /// A node for scopes that no literal tells apart.
+    fn leaf(&mut self, numbers: Vec<u32>) -> Node {
+        let by_pattern = PARTS.map(|part| self.by_pattern(part, &numbers));
+        let best = by_pattern
+            .into_iter()
+            .filter(|sorted| (MANY..=self.pattern_room).contains(&sorted.scopes.len()))
+            .min_by_key(ByPattern::cost);
+        let patterns = best.and_then(|sorted| {
+            self.pattern_room -= sorted.scopes.len();
+            let compiled = sorted.scopes.iter().map(|(pattern, _)| &***pattern);
+            Some(Patterns {
+                part: sorted.part,
+                patterns: Many::new(compiled)?,
+                scopes: sorted
+                    .scopes
+                    .into_iter()
+                    .map(|(_, numbers)| numbers.into())
+                    .collect(),
+                others: sorted.others.into(),
+                all: numbers.as_slice().into(),
+            })
+        });
+        match patterns {
+            Some(patterns) => Node::Patterns(Box::new(patterns)),
+            None => Node::Scopes(numbers.into()),
+        }
+    }
+
+    fn by_pattern(&self, part: Part, numbers: &[u32]) -> ByPattern<'l> {
+        let mut places = HashMap::new();
+        let mut sorted = ByPattern {
+            part,
+            scopes: Vec::new(),
+            others: Vec::new(),
+        };
+        for number in numbers {
+            match part.pattern(&self.scopes[*number as usize]) {
+                None => sorted.others.push(*number),
+                Some(pattern) => {
+                    let place = *places.entry(Arc::as_ptr(pattern)).or_insert_with(|| {
+                        sorted.scopes.push((pattern, Vec::new()));
+                        sorted.scopes.len() - 1
+                    });
+                    sorted.scopes[place].1.push(*number);
+                }
+            }
+        }
+        sorted
     }
 
     fn sorted(&self, aspect: Aspect, numbers: &[u32]) -> Sorted<'l> {
@@ -333,6 +458,27 @@ impl<'l> Planter<'l> {
     }
 }
 
+/// Scopes by their patterns for one part, each different pattern once.
+struct ByPattern<'l> {
+    part: Part,
+    scopes: Vec<(&'l Arc<Pattern>, Vec<u32>)>,
+    others: Vec<u32>,
+}
+
+impl ByPattern<'_> {
+    /// How many scopes are tried for a subject that matches a pattern of these, on the average.
+    fn cost(&self) -> usize {
+        self.others.len() + expected(self.scopes.iter().map(|(_, numbers)| numbers.len()))
+    }
+}
+
+/// How many there are in the group of one of them, on the average.
+fn expected(groups: impl Iterator<Item = usize> + Clone) -> usize {
+    let sum: usize = groups.clone().sum();
+    let squares: usize = groups.map(|count| count * count).sum();
+    squares.div_ceil(sum.max(1))
+}
+
 /// Scopes by the literals of one aspect.
 struct Sorted<'l> {
     aspect: Aspect,
@@ -344,16 +490,13 @@ impl Sorted<'_> {
     /// What a subject that has a literal of these scopes costs on the average, as many times as a scope
     /// that is tried.
     fn cost(&self) -> usize {
-        let counts = || self.by_literal.values().map(Vec::len);
-        let sum: usize = counts().sum();
-        let squares: usize = counts().map(|count| count * count).sum();
         let lengths = self.lengths().len();
         let looking = match self.aspect.place {
             Place::Start | Place::End => lengths / 8,
             // Each length is looked for at each place of a name.
             Place::Within => lengths * 3,
         };
-        self.others.len() + squares.div_ceil(sum.max(1)) + looking
+        self.others.len() + expected(self.by_literal.values().map(Vec::len)) + looking
     }
 
     /// How many more numbers there are than this.
@@ -401,7 +544,7 @@ mod tests {
     #[test]
     fn of_many_scopes_the_few_that_can_match_are_found() {
         type Entry = fn(usize) -> serde_json::Value;
-        let kinds: [Entry; 11] = [
+        let kinds: [Entry; 15] = [
             |n| json!({"original_user": format!("svc_{n}"), "new_user": ".*"}),
             |n| json!({"original_user": "svc_.*", "new_user": format!("p{n}_x")}),
             |n| json!({"original_user": "svc_.*", "new_user": format!("p{n}_.*")}),
@@ -417,6 +560,11 @@ mod tests {
                 json!({"original_user": format!("svc_{}", n / 8),
                                    "new_user": format!("p{}_.*", n % 8)})
             },
+            // No literal does.
+            |n| json!({"original_user": "svc_.*", "new_user": format!(".{{{}}}", n + 1)}),
+            |n| json!({"original_user": format!("(.{{{}}})", n + 1), "new_user": "$1|.*"}),
+            |n| json!({"original_group": format!(".{{{}}}", n + 1), "new_user": "p.*"}),
+            |n| json!({"new_group": format!("[a-z_7]{{{}}}", n + 1)}),
         ];
         for (kind, entry) in kinds.into_iter().enumerate() {
             let scopes = scopes((0..64).map(entry));
@@ -479,6 +627,7 @@ mod tests {
     fn numbers(node: &Node) -> usize {
         match node {
             Node::Scopes(numbers) => numbers.len(),
+            Node::Patterns(patterns) => patterns.all.len(),
             Node::Split(split) => {
                 let below = split.whole.values().chain(split.part.values());
                 below.map(numbers).sum::<usize>() + numbers(&split.others)
