@@ -8,10 +8,16 @@ use proptest::sample::select;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Map, Value, json};
 
-/// More scopes than are tried without an index, none of which matches anybody here.
+/// More scopes than are tried without an index, with literals and without, none of which matches anybody here.
 fn others() -> Vec<Value> {
     (0..20)
-        .map(|number| json!({"original_user": format!("o{number}"), "new_user": format!("n{number}")}))
+        .flat_map(|number| {
+            let long = format!("[a-z]{{{}}}", 60 + number);
+            [
+                json!({"original_user": format!("o{number}"), "new_user": format!("n{number}")}),
+                json!({"original_group": ".*", "new_user": long}),
+            ]
+        })
         .collect()
 }
 
@@ -24,7 +30,7 @@ fn compiled(scopes: &[Value], folding: Folding) -> Vec<Scope> {
     scopes.iter().map(scope).collect()
 }
 
-/// What these scopes decide among twenty others, behind them and before them.
+/// What these scopes decide among forty others, behind them and before them.
 fn decide(scopes: &[Value], folding: Folding, subject: &Subject<'_>) -> Option<bool> {
     let first = compiled(scopes, folding)
         .iter()
@@ -309,7 +315,8 @@ fn of_any_scopes_the_first_that_matches_decides() {
     );
     let counts = std::cell::RefCell::new((&mut allowed, &mut denied, &mut unmatched));
     runner
-        .run(&cases, |(entries, people, folding)| {
+        .run(&cases, |(mut entries, people, folding)| {
+            entries.extend(others());
             let usable = |entry: &Value| {
                 let entry = serde_json::from_value(entry.clone()).ok()?;
                 Scope::new(&entry, folding, &mut Shared::default()).ok()
