@@ -4,7 +4,7 @@ use super::index::Index;
 use super::{Scope, Subject};
 
 /// Scopes in the order of the file, of which the first that matches decides. What that costs does not grow
-/// with their number, as long as names, groups, or how either begins or ends, tell them apart.
+/// with their number, as long as their patterns for one name or group tell them apart.
 #[derive(Debug, Default)]
 pub struct Scopes {
     scopes: Vec<Scope>,
