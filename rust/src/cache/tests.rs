@@ -183,7 +183,7 @@ impl World {
 fn until(condition: impl Fn() -> bool) {
     let start = Instant::now();
     while !condition() {
-        assert!(start.elapsed() < secs(30), "it never came to be so");
+        assert!(start.elapsed() < secs(120), "it never came to be so");
         thread::yield_now();
     }
 }
