@@ -409,8 +409,7 @@ const WORKLOADS: [Workload; 16] = [
     scoped("scopes-within-10", Scopes::Within, 10, 20_000),
     scoped("scopes-within-10000", Scopes::Within, 10_000, 20_000),
     scoped("scopes-general-10", Scopes::General, 10, 20_000),
-    // Each decision tries all of them.
-    scoped("scopes-general-10000", Scopes::General, 10_000, 100),
+    scoped("scopes-general-10000", Scopes::General, 10_000, 20_000),
 ];
 
 fn count(workload: &str) {
