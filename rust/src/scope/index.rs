@@ -64,8 +64,6 @@ struct Patterns {
     scopes: Box<[Box<[u32]>]>,
     /// The scopes that do not care.
     others: Box<[u32]>,
-    /// All of them.
-    all: Box<[u32]>,
 }
 
 type ByLiteral = HashMap<Box<[u8]>, Node, RandomState>;
@@ -207,7 +205,7 @@ impl Patterns {
                 Some(found) => found
                     .into_iter()
                     .for_each(|pattern| push(&self.scopes[pattern], lists)),
-                None => push(&self.all, lists),
+                None => self.scopes.iter().for_each(|numbers| push(numbers, lists)),
             }
         }
     }
@@ -407,7 +405,6 @@ impl<'l> Planter<'l> {
                     .map(|(_, numbers)| numbers.into())
                     .collect(),
                 others: sorted.others.into(),
-                all: numbers.as_slice().into(),
             })
         });
         match patterns {
@@ -627,7 +624,10 @@ mod tests {
     fn numbers(node: &Node) -> usize {
         match node {
             Node::Scopes(numbers) => numbers.len(),
-            Node::Patterns(patterns) => patterns.all.len(),
+            Node::Patterns(patterns) => {
+                let by_pattern = patterns.scopes.iter().map(|numbers| numbers.len());
+                by_pattern.sum::<usize>() + patterns.others.len()
+            }
             Node::Split(split) => {
                 let below = split.whole.values().chain(split.part.values());
                 below.map(numbers).sum::<usize>() + numbers(&split.others)
