@@ -162,7 +162,9 @@ def test_what_cannot_be_a_name_is_refused_when_it_is_set(svc: HttpSession, name:
         ("immuta_user", "immuta_user"),
     ],
 )
-def test_no_spelling_of_the_property_leaves_the_impersonators_rights(svc: HttpSession, name: str, complaint: str) -> None:
+def test_no_spelling_of_the_property_leaves_the_impersonators_rights(
+    svc: HttpSession, name: str, complaint: str
+) -> None:
     """Catalogs and properties have their names in one case; servers differ in what they say of the others."""
     answer = svc.with_property(name, "alice").run("SELECT count(*) FROM tpch.tiny.nation")
     assert answer.value is None
