@@ -125,6 +125,21 @@ def test_switching_the_session_authorization_makes_the_property_a_chain(server: 
     refused(switched.run(COUNT), "bi", "alice")
 
 
+def test_a_query_is_listed_and_cancelled_as_the_one_of_the_sessions_user(
+    svc: HttpSession, as_alice: HttpSession, alice: HttpSession
+) -> None:
+    by_property = as_alice.run("SELECT 'by the property'").query_id
+    natively = svc.as_user("alice").run("SELECT 'natively'").query_id
+
+    def listed(session: HttpSession) -> set[str]:
+        return {query["queryId"] for query in json.loads(session.request("GET", "/v1/query").body)}
+
+    assert listed(alice) & {by_property, natively} == {natively}
+    assert listed(svc) & {by_property, natively} == {by_property, natively}
+    assert [alice.request("DELETE", f"/v1/query/{query}").status for query in (by_property, natively)] == [403, 204]
+    assert svc.request("DELETE", f"/v1/query/{by_property}").status == 204
+
+
 # --- functions, procedures, table functions ---------------------------------------------------------------------------
 
 
