@@ -1,7 +1,7 @@
 """Each attack in SECURITY.md names tests that are there and speak of it.
 
-That a test shows what a row says is for people to see. What this sees: the test has a word in common with the row that few
-of the other tests have. Of tests that are moved to another row, it finds most.
+That a test shows what a row says is for people to see. What this sees: the test has a word in common with the row that
+few of the other tests have. Of tests that are moved to another row, it finds most.
 
 >>> text = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
 >>> complaints(text, source)
