@@ -337,7 +337,6 @@ SAME_AS_ALICE = [
     "USE vault.tiny",
     "SHOW FUNCTIONS LIKE 'abs'",
     "SHOW ROLES",
-    "SHOW CURRENT ROLES",
 ]
 
 
