@@ -110,7 +110,6 @@ fn a_flush_leaves_a_line_with_every_field() {
     let audit = Audit::open(&settings(&file), now(), Arc::default()).unwrap();
     let mut caller = Caller {
         user: "root".into(),
-        groups: Vec::new(),
         principal: None,
         query_id: None,
     };

@@ -8,6 +8,7 @@ use crate::config::Setting;
 use crate::history::Past;
 use crate::metrics::Metric;
 use crate::name::Name;
+use crate::reason::Reason;
 
 use super::Engine;
 
@@ -16,8 +17,6 @@ use super::Engine;
 pub struct Caller<'a> {
     /// The user whose rights count: of a query under impersonation, the target.
     pub user: Name<'a>,
-    /// The user's groups as the query engine knows them; the source's are added.
-    pub groups: Vec<Cow<'a, str>>,
     /// How the client authenticated, for the record.
     pub principal: Option<Name<'a>>,
     /// The query, for the record.
@@ -56,23 +55,15 @@ impl Engine {
     }
 
     /// Whether somebody is an admin now, judged as the impersonator of a decision is: a disabled account
-    /// is not, and where the source cannot answer, the name and the groups that are known decide.
+    /// is not, and where the source cannot answer, the name decides.
     pub fn is_admin(&self, caller: &Caller<'_>) -> bool {
         if !caller.user.is_valid() {
             return false;
         }
         let view = self.source.view();
-        let user = self.folding.fold(caller.user.as_str());
-        let known = view.user(&user);
-        if let Ok(Some(account)) = &known
-            && !account.is_enabled(|| self.clock.now())
-        {
-            return false;
-        }
-        let own = caller.groups.iter().map(Cow::as_ref);
-        self.admins
-            .reason(&user, || own.chain(view.groups(&user, &known)))
-            .is_some()
+        let person = view.person(view.named(caller.user.as_str()));
+        let standing = self.rules.standing(&person, || self.clock.now());
+        matches!(standing, Ok(Reason::AdminUser | Reason::AdminGroup))
     }
 
     /// Forgets what is remembered of a user, or of everybody, and looks for changed files, if the caller is

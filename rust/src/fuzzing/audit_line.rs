@@ -161,7 +161,6 @@ fn query(texts: &[&[u8]]) {
 fn flush(texts: &[&[u8]]) {
     let caller = Caller {
         user: Name::from_bytes(text(texts, 0).unwrap_or_default()),
-        groups: Vec::new(),
         principal: text(texts, 1).map(Name::from_bytes),
         query_id: text(texts, 2).map(String::from_utf8_lossy),
     };

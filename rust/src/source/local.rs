@@ -49,6 +49,18 @@ impl Files {
             .collect()
     }
 
+    /// Whether rules go by groups, and nothing says which groups a user has. False for files with mistakes.
+    pub fn miss_groups(&self, admins_by_group: bool) -> bool {
+        let policy = self.policy.as_ref().and_then(|watch| {
+            let parser = self.policy_kind().parser(self.folding);
+            watched::read(&watch.path, Secrecy::Public, &parser).ok()
+        });
+        policy.is_some_and(|policy| {
+            let by_group = admins_by_group || policy.scopes.are_by_group();
+            by_group && self.groups.is_none() && !policy.has_groups()
+        }) || (self.policy.is_none() && admins_by_group && self.groups.is_none())
+    }
+
     fn policy_kind(&self) -> Kind<Policy> {
         Kind {
             property: POLICY_FILE,
