@@ -170,8 +170,11 @@ impl Engine {
         let (Some(source), true) = (source, problems.is_empty()) else {
             return Err(ConfigError(problems));
         };
-        let refusals = Refusals::new(config.max_repeated_refusals, Arc::clone(&clock));
-        let refusals = Arc::new(refusals);
+        let refusals = Arc::new(Refusals::new(
+            config.max_repeated_refusals,
+            config.audit.is_some(),
+            Arc::clone(&clock),
+        ));
         let audit = config
             .audit
             .map(|settings| {

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::batch::Decided;
 use super::repeated::Repeated;
-use super::text::{escape_controls, shortened};
+use super::text::{escape_unseen, shortened};
 use super::{EndedQuery, NamesInSource};
 use crate::VERSION;
 use crate::engine::Caller;
@@ -255,7 +255,7 @@ impl Line<'_> {
         if is_printable_ascii(&json) {
             return Ok(json);
         }
-        Ok(escape_controls(&json))
+        Ok(escape_unseen(&json))
     }
 }
 

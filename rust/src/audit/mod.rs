@@ -38,7 +38,7 @@ mod writer;
 pub use query::{Amount, EndedQuery};
 pub use rotation::Rotation;
 pub use settings::{OnFailure, Patience, Settings};
-pub use text::escape_controls;
+pub use text::escape_unseen;
 
 use batch::Batch;
 use health::Health;

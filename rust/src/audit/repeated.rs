@@ -30,6 +30,8 @@ const TARGETS: usize = 1_000;
 pub(crate) struct Refusals {
     /// So many in a minute have a line of their own; with 0 all do.
     most: usize,
+    /// Whether somebody writes what is counted.
+    counts: bool,
     clock: Arc<dyn Clock>,
     hasher: RandomState,
     minutes: Mutex<Minutes>,
@@ -54,7 +56,7 @@ enum Asker {
 struct Minute {
     began: Duration,
     lines: usize,
-    counted: Option<Box<Repeated>>,
+    counted: Option<Repeated>,
 }
 
 /// Refusals that have no line of their own.
@@ -71,16 +73,17 @@ pub(crate) struct Repeated {
 }
 
 impl Refusals {
-    pub fn new(most: usize, clock: Arc<dyn Clock>) -> Self {
+    pub fn new(most: usize, counts: bool, clock: Arc<dyn Clock>) -> Self {
         Refusals {
             most,
+            counts,
             clock,
             hasher: RandomState::default(),
             minutes: Mutex::default(),
         }
     }
 
-    /// Whether a decision has a line of its own. If not, it has been counted.
+    /// Whether a decision has a line of its own. If not, it has been counted where that is of use.
     pub fn has_own_line(&self, request: &Request<'_>, reason: Reason) -> bool {
         if self.most == 0 || reason.is_allow() {
             return true;
@@ -107,10 +110,13 @@ impl Refusals {
             minute.lines += 1;
             return true;
         }
+        if !self.counts {
+            return false;
+        }
         let time = self.clock.now();
         let counted = minute
             .counted
-            .get_or_insert_with(|| Box::new(Repeated::new(time, is_one.then_some(asker), request)));
+            .get_or_insert_with(|| Repeated::new(time, is_one.then_some(asker), request));
         let target = self.hasher.hash_one(request.target.as_str());
         counted.add(time, request, target, reason);
         false
@@ -123,13 +129,13 @@ impl Refusals {
     }
 
     /// Takes what was counted in minutes that are over, the oldest first.
-    pub fn take_ended(&self) -> Vec<Box<Repeated>> {
+    pub fn take_ended(&self) -> Vec<Repeated> {
         let now = self.clock.elapsed();
         self.minutes.lock().take(|minute| minute.is_over(now))
     }
 
     /// Takes all that was counted. Nothing is counted from now on.
-    pub fn close(&self) -> Vec<Box<Repeated>> {
+    pub fn close(&self) -> Vec<Repeated> {
         let mut minutes = self.minutes.lock();
         minutes.closed = true;
         minutes.take(|_| true)
@@ -139,7 +145,7 @@ impl Refusals {
     pub fn waiting(&self) -> u64 {
         let minutes = self.minutes.lock();
         let all = minutes.by_asker.values().chain(&minutes.others);
-        all.filter_map(|minute| minute.counted.as_deref())
+        all.filter_map(|minute| minute.counted.as_ref())
             .map(Repeated::count)
             .sum()
     }
@@ -158,7 +164,7 @@ impl Minutes {
         self.by_asker.len() < PRINCIPALS
     }
 
-    fn take(&mut self, is_over: impl Fn(&Minute) -> bool) -> Vec<Box<Repeated>> {
+    fn take(&mut self, is_over: impl Fn(&Minute) -> bool) -> Vec<Repeated> {
         let mut ended = Vec::new();
         self.by_asker.retain(|_, minute| {
             let over = is_over(minute);
@@ -255,7 +261,7 @@ mod tests {
 
     fn refusals(most: usize) -> (Refusals, Arc<ManualClock>) {
         let clock = Arc::new(ManualClock::at(NOON));
-        (Refusals::new(most, clock.clone()), clock)
+        (Refusals::new(most, true, clock.clone()), clock)
     }
 
     fn refuse(refusals: &Refusals, principal: Option<&str>, target: &str) -> bool {
@@ -397,6 +403,18 @@ mod tests {
             refuse(&refusals, Some(&long), &long);
         }
         assert!(refusals.close()[0].principal.as_ref().unwrap().len() < 300);
+    }
+
+    #[test]
+    fn where_nothing_is_recorded_a_minute_ends_by_itself() {
+        let clock = Arc::new(ManualClock::at(NOON));
+        let refusals = Refusals::new(1, false, clock.clone());
+        for _ in 0..3 {
+            assert!(refuse(&refusals, None, "alice"));
+            assert!(!refuse(&refusals, None, "alice"));
+            clock.advance(MINUTE);
+        }
+        assert!(refusals.close().is_empty());
     }
 
     #[test]

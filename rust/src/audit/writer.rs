@@ -405,7 +405,7 @@ mod tests {
             &settings,
             Arc::new(Queue::new()),
             Arc::new(health),
-            Arc::new(Refusals::new(0, clock.clone())),
+            Arc::new(Refusals::new(0, true, clock.clone())),
             clock,
         )
         .unwrap();

@@ -727,6 +727,44 @@ mod tests {
     }
 
     #[test]
+    fn a_disk_that_hangs_keeps_neither_who_wants_to_look_nor_who_closes() {
+        let fixture = Fixture::new();
+        fixture.write(ALICE);
+        let watch = Watch {
+            path: fixture.path(),
+            refresh: Duration::from_secs(3600),
+            max_stale: Duration::from_secs(600),
+        };
+        let parser: Parser<String> =
+            Box::new(|bytes| Ok(String::from_utf8_lossy(bytes).into_owned()));
+        let file = WatchedFile::open(
+            "test file",
+            watch,
+            parser,
+            fixture.clock.clone(),
+            fixture.log.clone(),
+        )
+        .unwrap();
+        let soon = || Instant::now() + Duration::from_millis(50);
+        let long = || Instant::now() + Duration::from_secs(60);
+        fixture.write(BOB);
+        let state = Arc::clone(&file.state);
+        // The thread that looks waits for this, as it would for the disk.
+        let hang = state.looked.lock();
+        assert!(!file.reload_if_changed(soon()));
+        drop(hang);
+        assert!(file.reload_if_changed(long()));
+        assert_eq!(file.current(Duration::ZERO).value(), BOB);
+
+        let hang = state.looked.lock();
+        assert!(!file.reload_if_changed(soon()));
+        let closed = Instant::now();
+        drop(file);
+        assert!(closed.elapsed() < Duration::from_secs(60));
+        drop(hang);
+    }
+
+    #[test]
     fn old_versions_are_kept_no_longer_than_they_are_used() {
         let fixture = Fixture::new();
         fixture.write("version 0");
