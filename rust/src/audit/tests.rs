@@ -852,42 +852,31 @@ mod hanging {
         let start = Instant::now();
         for _ in 0..QUEUE + 1_000 {
             assert_eq!(decide(&audit), Reason::AuditUnavailable);
-            let refused = record(
-                &audit,
-                now(),
-                &Request::new("eve", "bob"),
-                Reason::NoPermission,
-            );
-            assert_eq!(refused, Reason::NoPermission);
+            let refused = Request::new("eve", "bob");
+            let reason = record(&audit, now(), &refused, Reason::NoPermission);
+            assert_eq!(reason, Reason::NoPermission);
             audit.record_query(now(), ended_query(), NamesInSource::default());
+            assert!(start.elapsed() < HANGS, "somebody waits");
         }
-        assert!(start.elapsed() < HANGS, "somebody waits for each");
         let metrics = Audit::metrics(Some(&audit));
         let of = |name: &str| {
-            metrics
-                .iter()
-                .find(|metric| metric.name == name)
-                .unwrap()
-                .value
+            let metric = metrics.iter().find(|metric| metric.name == name);
+            metric.unwrap().value
         };
         assert_eq!(of("audit_failing"), 1);
         assert!(of("audit_lost") > 1_000);
-        let said_so = said(&log);
+        let hangs = said(&log);
         assert!(
-            said_so.contains("cannot be written: the file system has not answered"),
-            "{said_so}"
+            hangs.contains("cannot be written: the file system has not answered"),
+            "{hangs}"
         );
 
         pipe.drain();
         until("not let in again", || decide(&audit) == Reason::Permission);
-        let said_so = said(&log);
-        let words = format!(
-            "can be written again after it hung for 0 s; {} decisions",
-            of("audit_lost")
-        );
+        let recovered = said(&log);
         assert!(
-            said_so.contains("can be written again"),
-            "{said_so}: {words}"
+            recovered.contains("can be written again after it hung for"),
+            "{recovered}"
         );
     }
 
@@ -898,8 +887,8 @@ mod hanging {
         let start = Instant::now();
         for _ in 0..2 * QUEUE {
             assert_eq!(decide(&audit), Reason::Permission);
+            assert!(start.elapsed() < HANGS, "somebody waits");
         }
-        assert!(start.elapsed() < HANGS);
         until("no line is lost", || {
             decide(&audit);
             audit.health.lost() > 0

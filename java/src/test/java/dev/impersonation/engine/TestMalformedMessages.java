@@ -57,7 +57,11 @@ final class TestMalformedMessages
             throws IOException
     {
         NativeLibrary.load();
-        configuration = new TestingConfiguration(directory).with("immuta.user.admin", "root").with("immuta.group.admin", "wheel");
+        configuration = new TestingConfiguration(directory)
+                .with("immuta.user.admin", "root")
+                .with("immuta.group.admin", "wheel")
+                // Each decision has its line.
+                .with("immuta.impersonation.audit.max-repeated-refusals", "0");
         handle = Natives.open(Engine.encode(configuration.properties()));
     }
 
