@@ -2,10 +2,12 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
-use crate::audit::{Audit, EndedQuery, NamesInSource};
+use crate::audit::repeated::Refusals;
+use crate::audit::{Audit, EndedQuery, NamesInSource, Recorded};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{self, AUDIT_FILE, Config, ConfigError, Problem, Properties, Setting};
 use crate::history::History;
@@ -18,12 +20,16 @@ use crate::step::Verdict;
 use crate::user_mapping::Mapped;
 
 mod announcement;
+mod ending;
 mod operators;
 mod rules;
 
 pub use operators::Caller;
 
 use rules::{Judgement, Rules};
+
+/// How long a look at files that may have changed is waited for.
+const LONGEST_RELOAD: Duration = Duration::from_secs(5);
 
 /// The way on which a request came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,6 +112,7 @@ pub struct Engine {
     folding: Folding,
     source: Source,
     audit: Option<Audit>,
+    refusals: Arc<Refusals>,
     settings: Vec<Setting>,
     history: History,
     clock: Arc<dyn Clock>,
@@ -163,15 +170,19 @@ impl Engine {
         let (Some(source), true) = (source, problems.is_empty()) else {
             return Err(ConfigError(problems));
         };
+        let refusals = Arc::new(Refusals::new(
+            config.max_repeated_refusals,
+            config.audit.is_some(),
+            Arc::clone(&clock),
+        ));
         let audit = config
             .audit
             .map(|settings| {
-                Audit::open(&settings, clock.now(), Arc::clone(&log)).map_err(|error| {
-                    let text = format!("cannot open {}: {error}", settings.file.display());
-                    ConfigError(vec![Problem::new(AUDIT_FILE, text)])
-                })
+                let refusals = Arc::clone(&refusals);
+                Audit::open(&settings, refusals, Arc::clone(&clock), Arc::clone(&log))
             })
-            .transpose()?;
+            .transpose()
+            .map_err(|error| ConfigError(vec![Problem::new(AUDIT_FILE, error.to_string())]))?;
         let settings = config::effective(properties);
         log.push(Level::Info, announcement::of(&settings));
         let by_group = config.admins.groups.is_some();
@@ -198,6 +209,7 @@ impl Engine {
             folding: config.folding,
             source,
             audit,
+            refusals,
             settings,
             history: History::default(),
             clock,
@@ -216,8 +228,10 @@ impl Engine {
                 config.warnings.push(MISSING_GROUPS.to_owned());
             }
         }
-        if let Some(Err(problem)) = config.audit.map(|settings| settings.check()) {
-            problems.push(Problem::new(AUDIT_FILE, problem));
+        match config.audit.map(|settings| settings.check()) {
+            Some(Ok(warnings)) => config.warnings.extend(warnings),
+            Some(Err(problem)) => problems.push(Problem::new(AUDIT_FILE, problem)),
+            None => {}
         }
         (problems, config.warnings)
     }
@@ -293,7 +307,7 @@ impl Engine {
             ..request.clone()
         });
         let request = respelled.as_ref().unwrap_or(request);
-        let (reason, recorded) = match &self.audit {
+        let (done, recorded) = match &self.audit {
             Some(audit) => {
                 let names = NamesInSource {
                     impersonator: mapped(
@@ -306,10 +320,18 @@ impl Engine {
                 let now = self.clock.now();
                 (audit.record(now, request, names, reason), Some(now))
             }
-            None => (reason, None),
+            None => {
+                let has_own_line = self.refusals.has_own_line(request, reason);
+                let done = Recorded {
+                    reason,
+                    has_own_line,
+                };
+                (done, None)
+            }
         };
-        self.history.add(view.elapsed(), request, reason);
-        (reason, recorded)
+        self.history
+            .add(view.elapsed(), request, done.reason, done.has_own_line);
+        (done.reason, recorded)
     }
 
     /// The names by which the permission source knows the two users.
@@ -359,9 +381,17 @@ impl Engine {
         }
     }
 
-    /// Looks for a changed policy file at once instead of at the next refresh.
+    /// Looks for changed files at once instead of at the next refresh. For one whose disk hangs it does not wait long.
     pub fn reload(&self) {
-        self.source.reload_if_changed();
+        let until = Instant::now() + LONGEST_RELOAD;
+        for file in self.source.reload_if_changed(until) {
+            let text = format!(
+                "{} could not be looked at within {} s: its disk may hang",
+                file.display(),
+                LONGEST_RELOAD.as_secs()
+            );
+            self.log.push(Level::Warning, text);
+        }
     }
 
     /// What the engine has to say to the operator. It outlives the engine, which may have something to

@@ -4,14 +4,18 @@ mod common;
 
 use std::fs;
 use std::sync::Arc;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use common::{Configuration, ManualClock, TTL, immuta, reason};
 use fake_immuta::{FakeImmuta, FakeUser};
 use immuta_impersonation::cache::State;
+use immuta_impersonation::clock::Clock;
 use immuta_impersonation::engine::Caller;
 use immuta_impersonation::history::Past;
 use immuta_impersonation::{Engine, Name, Path, Reason, Request};
+use jiff::Timestamp;
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 
 /// A lookup that takes longer has failed. No lookup should.
@@ -295,6 +299,83 @@ fn a_flush_looks_for_changed_files_too() {
     assert_eq!(reason(&engine, "svc", "alice"), "permission");
     assert!(engine.flush_for(&caller("root"), None));
     assert_eq!(reason(&engine, "svc", "alice"), "no-permission");
+}
+
+/// A clock that the threads which look at files cannot read while this is held: as if their disk hung.
+#[derive(Default)]
+struct HangingDisk {
+    clock: ManualClock,
+    hangs: Mutex<()>,
+}
+
+impl Clock for HangingDisk {
+    fn elapsed(&self) -> Duration {
+        if thread::current().name() == Some("impersonation-files") {
+            drop(self.hangs.lock());
+        }
+        self.clock.elapsed()
+    }
+
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+}
+
+#[test]
+fn a_flush_holds_and_is_recorded_though_the_disk_of_the_files_hangs() {
+    let immuta = immuta();
+    let mut configuration = Configuration::of(&immuta).timeout(PATIENT);
+    let [groups, audit] = ["groups.txt", "audit.jsonl"].map(|name| configuration.path(name));
+    fs::write(&groups, "east:alice\n").unwrap();
+    for (name, value) in [
+        ("immuta.group-file", groups.display().to_string()),
+        (
+            "immuta.impersonation.audit.file",
+            audit.display().to_string(),
+        ),
+        ("immuta.user.admin", "root".to_owned()),
+    ] {
+        configuration = configuration.with(name, value);
+    }
+    let disk = Arc::new(HangingDisk::default());
+    let clock: Arc<dyn Clock> = Arc::clone(&disk) as _;
+    let engine = Engine::with_clock(configuration.properties(), clock).unwrap();
+    assert_eq!(reason(&engine, "svc", "alice"), "permission");
+    assert!(!engine.remembered().is_empty());
+
+    let hang = disk.hangs.lock();
+    let start = Instant::now();
+    assert!(engine.flush_for(&caller("root"), None));
+    assert!(start.elapsed() < PATIENT);
+    assert_eq!(engine.remembered(), []);
+    let said = engine.log().drain();
+    assert!(
+        said.iter()
+            .any(|message| message.text.contains("could not be looked at")),
+        "{said:?}"
+    );
+    drop(hang);
+    drop(engine);
+    let text = fs::read_to_string(&audit).unwrap();
+    assert_eq!(text.matches("\"flush\"").count(), 1, "{text}");
+}
+
+#[test]
+fn who_is_refused_over_and_over_is_counted_and_washes_nobody_out_of_the_last_decisions() {
+    let world = World::new(|c| c.with("immuta.impersonation.audit.max-repeated-refusals", "3"));
+    assert_eq!(reason(&world.engine, "svc", "alice"), "permission");
+    for _ in 0..20_000 {
+        reason(&world.engine, "mallory", "alice");
+    }
+    assert_eq!(world.metric("decisions_deny_no_permission"), 20_000);
+    let mallorys = vec![pair("mallory", "alice"); 3];
+    assert_eq!(
+        world.pairs(None),
+        [mallorys, vec![pair("svc", "alice")]].concat()
+    );
+    world.clock.advance(Duration::from_secs(60));
+    reason(&world.engine, "mallory", "alice");
+    assert_eq!(world.pairs(None).len(), 5, "another minute");
 }
 
 #[test]

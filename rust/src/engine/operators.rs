@@ -35,13 +35,14 @@ impl Engine {
     /// The last decisions, the newest first: all of them, or those in which this user is the impersonator
     /// or the target.
     pub fn decisions(&self, of: Option<&Name<'_>>) -> Vec<Past> {
-        let mut decisions = self.history.read(&*self.clock);
-        if let Some(user) = of {
-            let folded = self.folding.fold(user.as_str());
-            let is_user = |name: &str| user.is_valid() && self.folding.fold(name) == folded;
-            decisions.retain(|past| is_user(&past.impersonator) || is_user(&past.target));
-        }
-        decisions
+        let Some(user) = of else {
+            return self.history.read(&*self.clock, |_, _| true);
+        };
+        let folded = self.folding.fold(user.as_str());
+        let is_user = |name: &str| user.is_valid() && self.folding.fold(name) == folded;
+        self.history.read(&*self.clock, |impersonator, target| {
+            is_user(impersonator) || is_user(target)
+        })
     }
 
     /// Who is remembered of the remote permission source.
@@ -68,18 +69,23 @@ impl Engine {
 
     /// Forgets what is remembered of a user, or of everybody, and looks for changed files, if the caller is
     /// an admin; says whether that is so. It leaves a line in the audit file. One that cannot be written
-    /// keeps nobody from taking rights away.
+    /// keeps nobody from taking rights away, and neither does a disk that hangs.
     pub fn flush_for(&self, caller: &Caller<'_>, user: Option<&Name<'_>>) -> bool {
         let allowed = self.is_admin(caller);
         let name = user.map(Name::as_str);
-        if allowed {
-            self.reload();
-            if user.is_none_or(Name::is_valid) {
+        let forget = || {
+            if allowed && user.is_none_or(Name::is_valid) {
                 self.flush(name);
             }
-        }
+        };
+        forget();
         if let Some(audit) = &self.audit {
             audit.record_flush(self.clock.now(), caller, name, allowed);
+        }
+        if allowed {
+            self.reload();
+            // By a new user mapping it may be somebody else who was meant.
+            forget();
         }
         allowed
     }

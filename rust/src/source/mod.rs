@@ -12,8 +12,9 @@ pub mod watched;
 use std::borrow::Cow;
 use std::cell::Cell;
 use std::ops::Deref;
+use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use thiserror::Error;
 
@@ -106,9 +107,9 @@ impl Source {
         Cache::metrics(self.remote.as_ref())
     }
 
-    /// Looks for changed files at once.
-    pub fn reload_if_changed(&self) {
-        self.files.reload_if_changed();
+    /// Has changed files looked for at once, and names those that nobody could look at by then.
+    pub fn reload_if_changed(&self, until: Instant) -> Vec<&Path> {
+        self.files.reload_if_changed(until)
     }
 
     /// Forgets what is remembered of everybody.

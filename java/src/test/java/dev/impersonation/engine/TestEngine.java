@@ -11,6 +11,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 import java.io.IOException;
+import java.io.RandomAccessFile;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -33,6 +34,7 @@ import static dev.impersonation.engine.Request.Path.NATIVE;
 import static dev.impersonation.engine.Request.Path.PROPERTY;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 
 final class TestEngine
 {
@@ -356,41 +358,86 @@ final class TestEngine
     void testClosingWhileOthersCheck()
             throws Exception
     {
+        TestingConfiguration configuration = new TestingConfiguration(directory);
         ExecutorService executor = Executors.newFixedThreadPool(4);
+        long allowed = 0;
         try {
             for (int round = 0; round < 20; round++) {
-                Engine engine = Engine.open(new TestingConfiguration(directory).properties());
+                Engine engine = Engine.open(configuration.properties());
                 CountDownLatch running = new CountDownLatch(1_000);
-                List<Future<?>> checkers = new ArrayList<>();
+                List<Future<Long>> checkers = new ArrayList<>();
                 for (int thread = 0; thread < 4; thread++) {
                     checkers.add(executor.submit(() -> checkUntilClosed(engine, running)));
                 }
                 running.await();
                 engine.close();
-                for (Future<?> checker : checkers) {
-                    checker.get();
+                // Of who was let in, before anybody has been asked how often that was.
+                long recorded = allowLines(configuration);
+                for (Future<Long> checker : checkers) {
+                    allowed += checker.get();
                 }
+                assertThat(recorded).isEqualTo(allowed);
             }
         }
         finally {
             executor.shutdownNow();
         }
+        assertThat(allowLines(configuration)).isEqualTo(allowed);
     }
 
-    private static void checkUntilClosed(Engine engine, CountDownLatch running)
+    private static long allowLines(TestingConfiguration configuration)
+            throws IOException
     {
+        try (Stream<String> lines = Files.lines(configuration.auditFile())) {
+            return lines.filter(line -> line.contains("\"decision\":\"allow\"")).count();
+        }
+    }
+
+    private static long checkUntilClosed(Engine engine, CountDownLatch running)
+    {
+        long allowed = 0;
         try {
             while (true) {
-                assertThat(engine.check(SVC_AS_BOB).allowed()).isTrue();
+                Decision decision = engine.check(SVC_AS_BOB);
+                if (decision.allowed()) {
+                    allowed++;
+                }
+                else {
+                    // Decided while the engine was closing.
+                    assertThat(decision.reason().name()).isEqualTo("audit-unavailable");
+                }
                 running.countDown();
             }
         }
         catch (EngineException e) {
             assertThat(e.getCode()).isEqualTo(CLOSED);
+            return allowed;
         }
         finally {
             // A checker that fails must not leave the test waiting for it.
             running.countDown();
+        }
+    }
+
+    @Test
+    void testAuditFileThatHangsHoldsNobodyAndEndsWithTheEngine()
+            throws Exception
+    {
+        Path pipe = directory.resolve("pipe");
+        assertThat(new ProcessBuilder("mkfifo", pipe.toString()).start().waitFor()).isZero();
+        // Held open, and never read.
+        try (RandomAccessFile ignored = new RandomAccessFile(pipe.toFile(), "rw")) {
+            Engine engine = Engine.open(new TestingConfiguration(directory).with("immuta.impersonation.audit.file", pipe.toString()).properties());
+            assertTimeoutPreemptively(Duration.ofSeconds(120), () -> {
+                for (int index = 0; index < 20_000; index++) {
+                    engine.check(SVC_AS_BOB);
+                }
+                assertThat(engine.check(SVC_AS_BOB).reason().name()).isEqualTo("audit-unavailable");
+                assertThat(engine.metrics()).containsEntry("audit_failing", 1L);
+                assertThat(engine.drainLog()).anySatisfy(message -> assertThat(message.text()).contains("the file system has not answered"));
+                engine.close();
+                assertThat(engine.drainLog()).anySatisfy(message -> assertThat(message.text()).contains("were not written"));
+            });
         }
     }
 }

@@ -55,7 +55,10 @@ final class TestMalformedMessages
             throws IOException
     {
         NativeLibrary.load();
-        configuration = new TestingConfiguration(directory).with("immuta.user.admin", "root");
+        configuration = new TestingConfiguration(directory)
+                .with("immuta.user.admin", "root")
+                // Each decision has its line.
+                .with("immuta.impersonation.audit.max-repeated-refusals", "0");
         handle = Natives.open(Engine.encode(configuration.properties()));
     }
 
