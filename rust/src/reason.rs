@@ -42,6 +42,10 @@ pub enum Reason {
     LookupUnavailable = 26,
     /// The decision could not be recorded.
     AuditUnavailable = 27,
+    /// The target is a user whom the permission source knows, spelled otherwise.
+    OtherSpelling = 28,
+    /// The target is the name that the impersonator logged in with, before the user mapping of the query engine.
+    LoginName = 29,
 }
 
 /// How many reasons allow.
@@ -49,7 +53,7 @@ const ALLOWING: usize = 4;
 
 impl Reason {
     /// Every reason, in the order of the codes.
-    pub const ALL: [Reason; 16] = [
+    pub const ALL: [Reason; 18] = [
         Reason::Permission,
         Reason::AdminUser,
         Reason::AdminGroup,
@@ -66,6 +70,8 @@ impl Reason {
         Reason::OutOfScope,
         Reason::LookupUnavailable,
         Reason::AuditUnavailable,
+        Reason::OtherSpelling,
+        Reason::LoginName,
     ];
 
     /// The place in [`Reason::ALL`], without a search.
@@ -117,6 +123,8 @@ impl Reason {
             Reason::OutOfScope => "out-of-scope",
             Reason::LookupUnavailable => "lookup-unavailable",
             Reason::AuditUnavailable => "audit-unavailable",
+            Reason::OtherSpelling => "other-spelling",
+            Reason::LoginName => "login-name",
         }
     }
 
@@ -138,13 +146,13 @@ impl Reason {
                 "the impersonator is already being impersonated; connect as a user who may impersonate the target directly"
             }
             Reason::UnknownUser => {
-                "the impersonator is not known to the permission source; check the spelling, or have the user added"
+                "the client sent another name than the one that logged in, and the impersonator is not known to the permission source; if that name is not meant, remove it from the client's settings, otherwise check the spelling of the login or have the user added"
             }
             Reason::UserDisabled => {
                 "the impersonator's account is disabled or has expired; have it enabled again"
             }
             Reason::NoPermission => {
-                "the impersonator does not hold the permission IMPERSONATE_USER; ask an administrator to grant it"
+                "the client sent another name than the one that logged in; if that is not meant, remove the name from the client's settings, and if it is, ask an administrator for the permission IMPERSONATE_USER, which the impersonator does not hold"
             }
             Reason::UnknownTarget => {
                 "the target is not known to the permission source; check the spelling, or have the user added"
@@ -163,6 +171,12 @@ impl Reason {
             }
             Reason::AuditUnavailable => {
                 "the decision cannot be recorded, and without a record nobody is let in; an administrator finds the cause in the server log"
+            }
+            Reason::OtherSpelling => {
+                "the target is another spelling of a user's name; write the name as the user is known"
+            }
+            Reason::LoginName => {
+                "the target is the name that this user logged in with, which the server maps to another user name; send the mapped name as the session user, or none"
             }
         }
     }

@@ -144,8 +144,7 @@ final class PropertyPath
                     user,
                     target,
                     session.getPrincipal().map(Principal::getName),
-                    Optional.of(queryId),
-                    session.getGroups())), "bound is null");
+                    Optional.of(queryId))), "bound is null");
             Decision decision = bound.decision();
             Reason reason = decision.reason();
             if (!decision.allowed()) {
@@ -154,7 +153,7 @@ final class PropertyPath
             if (reason.isSelf()) {
                 return new Binding.Own(PROPERTY, reason.name());
             }
-            return new Binding.Allowed(session, Identity.forUser(target).withGroups(bound.groups()).build(), reason);
+            return new Binding.Allowed(session, Identity.forUser(bound.target()).withGroups(bound.groups()).build(), reason);
         }
         catch (Throwable e) {
             return refused(user, target, Denials.sentenceOfFailure(log, e));
