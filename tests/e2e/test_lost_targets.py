@@ -23,6 +23,7 @@ from .policy import IMMUTA_CATALOG, guarded_files, person, service
 from .server import Configuration, Jars, TrinoServer
 
 pytestmark = NEEDS_PASSWORDS
+PAGE = (environment.ROOT / "docs" / "clients.md").read_text(encoding="utf-8")
 NATIONS = "tpch.tiny.nation"
 COUNT = f"SELECT current_user || ' ' || CAST((SELECT count(*) FROM {NATIONS}) AS varchar)"
 NATIVE, KEPT, LOST = "alice 5", "svc_bi 5", "svc_bi 25"
@@ -65,9 +66,8 @@ def values(answers: list[Answer]) -> list[str]:
 
 
 def test_every_client_of_the_page_says_what_loses_the_target_and_what_keeps_it() -> None:
-    page = (environment.ROOT / "docs" / "clients.md").read_text(encoding="utf-8")
-    clients = re.findall(r"^\| \[([^]]+)]\(#", page, re.MULTILINE)
-    sections = dict(re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", page, re.MULTILINE | re.DOTALL))
+    clients = re.findall(r"^\| \[([^]]+)]\(#", PAGE, re.MULTILINE)
+    sections = dict(re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL))
     assert len(clients) == 8
     for client in clients:
         section = sections[client.removesuffix(", DB-API")]
@@ -419,6 +419,7 @@ def test_over_http_names_are_sent_in_latin_as_user_and_encoded_as_property(serve
 
 
 ALICE, SVC = f"alice{DOMAIN}", f"svc_bi{DOMAIN}"
+DOCUMENTED = re.findall(rf"^    (Access Denied: .* user {ALICE}: .*)$", PAGE, re.MULTILINE)
 
 
 @pytest.mark.parametrize("client", [Cli, Jdbc])
@@ -426,7 +427,7 @@ def test_a_session_of_a_login_name_is_refused_until_the_mapped_name_is_sent(
     server: TrinoServer, client: type[Cli] | type[Jdbc]
 ) -> None:
     (refused,) = client(server).run(ALICE, None, COUNT)
-    assert str(refused.error).startswith(f"Access Denied: User alice cannot impersonate user {ALICE}: ")
+    assert str(refused.error) in DOCUMENTED
     assert values(client(server).run(ALICE, "alice", COUNT)) == [NATIVE]
     assert values(client(server).run(SVC, "alice", COUNT)) == [NATIVE]
 
@@ -436,7 +437,7 @@ def test_on_the_property_path_the_account_sends_its_own_mapped_name(server: Trin
     more = {"sessionProperties": f"{PROPERTY}:alice"}
     answers = [*Cli(server).run(SVC, None, COUNT, options=options), *Jdbc(server).run(SVC, None, COUNT, more=more)]
     for answer in answers:
-        assert str(answer.error).startswith(f"Access Denied: User svc_bi cannot impersonate user {SVC}: ")
+        assert str(answer.error).replace("svc_bi", "alice") in DOCUMENTED
     assert values(Cli(server).run(SVC, "svc_bi", COUNT, options=options)) == [KEPT]
     assert values(Jdbc(server).run(SVC, "svc_bi", COUNT, more=more)) == [KEPT]
 
@@ -457,7 +458,7 @@ def test_with_a_password_python_may_send_either_name_and_with_a_token_the_mapped
         pytest.raises(trino.exceptions.TrinoUserError) as refused,
     ):
         run(COUNT)
-    assert refused.value.message.startswith(f"Access Denied: User alice cannot impersonate user {ALICE}: ")
+    assert refused.value.message in DOCUMENTED
 
 
 @pytest.mark.parametrize("name", ["go", "js", "http", "sqlalchemy"])
