@@ -261,6 +261,13 @@ impl Engine {
         Bound { reason, groups }
     }
 
+    /// Records that the shim refused this request by itself, because it could not have held the target's
+    /// rights up. Nothing is decided, and the answer is never to allow.
+    pub fn refuse(&self, request: &Request<'_>) -> Reason {
+        let (reason, _) = self.record(&self.source.view(), request, Reason::NotEnforceable);
+        reason
+    }
+
     fn target_groups(
         &self,
         view: &View<'_>,

@@ -145,10 +145,11 @@ mod tests {
         let metrics = parts.into_iter().sum::<Decisions>().metrics();
         assert_eq!(metrics.len(), Reason::ALL.len() + 2);
         assert_eq!(value(&metrics, "decisions_allow"), 10);
-        assert_eq!(value(&metrics, "decisions_deny"), 126);
+        assert_eq!(value(&metrics, "decisions_deny"), 180);
         assert_eq!(value(&metrics, "decisions_allow_self"), 4);
         assert_eq!(value(&metrics, "decisions_deny_no_permission"), 10);
         assert_eq!(value(&metrics, "decisions_deny_audit_unavailable"), 16);
+        assert_eq!(value(&metrics, "decisions_deny_not_enforceable"), 19);
     }
 
     #[test]

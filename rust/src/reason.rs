@@ -42,6 +42,12 @@ pub enum Reason {
     LookupUnavailable = 26,
     /// The decision could not be recorded.
     AuditUnavailable = 27,
+    /// The target is a user whom the permission source knows, spelled otherwise.
+    OtherSpelling = 28,
+    /// The target is the name that the impersonator logged in with, before the user mapping of the query engine.
+    LoginName = 29,
+    /// The shim could not have held the target's rights up, and so did not ask for a decision.
+    NotEnforceable = 30,
 }
 
 /// How many reasons allow.
@@ -49,7 +55,7 @@ const ALLOWING: usize = 4;
 
 impl Reason {
     /// Every reason, in the order of the codes.
-    pub const ALL: [Reason; 16] = [
+    pub const ALL: [Reason; 19] = [
         Reason::Permission,
         Reason::AdminUser,
         Reason::AdminGroup,
@@ -66,6 +72,9 @@ impl Reason {
         Reason::OutOfScope,
         Reason::LookupUnavailable,
         Reason::AuditUnavailable,
+        Reason::OtherSpelling,
+        Reason::LoginName,
+        Reason::NotEnforceable,
     ];
 
     /// The place in [`Reason::ALL`], without a search.
@@ -117,6 +126,9 @@ impl Reason {
             Reason::OutOfScope => "out-of-scope",
             Reason::LookupUnavailable => "lookup-unavailable",
             Reason::AuditUnavailable => "audit-unavailable",
+            Reason::OtherSpelling => "other-spelling",
+            Reason::LoginName => "login-name",
+            Reason::NotEnforceable => "not-enforceable",
         }
     }
 
@@ -163,6 +175,15 @@ impl Reason {
             }
             Reason::AuditUnavailable => {
                 "the decision cannot be recorded, and without a record nobody is let in; an administrator finds the cause in the server log"
+            }
+            Reason::OtherSpelling => {
+                "the target is another spelling of a user's name; write the name as the user is known"
+            }
+            Reason::LoginName => {
+                "the target is the name that this user logged in with, which the server maps to another user name; send the mapped name as the session user, or none"
+            }
+            Reason::NotEnforceable => {
+                "the query cannot be held to the rights of any target, so that it has nobody's; its error message says why"
             }
         }
     }

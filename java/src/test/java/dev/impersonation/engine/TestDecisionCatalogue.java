@@ -71,7 +71,10 @@ final class TestDecisionCatalogue
                 "protected-target",
                 "out-of-scope",
                 "lookup-unavailable",
-                "audit-unavailable");
+                "audit-unavailable",
+                "other-spelling",
+                "login-name",
+                "not-enforceable");
     }
 
     private static byte[] encode(List<Integer> codes)

@@ -40,6 +40,7 @@ final class TestMalformedMessages
     private static final long SEED = Long.getLong("immuta.impersonation.test-seed", 20261125);
     private static final int MESSAGES = Integer.getInteger("immuta.impersonation.test-messages", 10_000);
     private static final int NO_PERMISSION = 21;
+    private static final int NOT_ENFORCEABLE = 30;
     private static final Map<String, Boolean> MAY_IMPERSONATE = Map.of("svc", true, "alice", true, "bob", false, "carol", false);
 
     @TempDir
@@ -93,6 +94,7 @@ final class TestMalformedMessages
             Arrays.fill(bytes, filling);
             assertFails(bytes, () -> Natives.check(handle, bytes), REQUEST_TOO_LARGE);
             assertFails(bytes, () -> Natives.bind(handle, bytes), REQUEST_TOO_LARGE);
+            assertFails(bytes, () -> Natives.refuse(handle, bytes), REQUEST_TOO_LARGE);
             assertFails(bytes, () -> Natives.explain(handle, NO_PERMISSION, bytes), REQUEST_TOO_LARGE);
             assertFails(bytes, () -> Natives.forUser(bytes), REQUEST_TOO_LARGE);
             assertFails(bytes, () -> Natives.decisions(handle, bytes), REQUEST_TOO_LARGE);
@@ -110,6 +112,7 @@ final class TestMalformedMessages
             assertThat(Natives.check(handle, bytes) & 0xFF).as(describe(bytes)).isEqualTo(expected);
             // Nobody here has groups.
             assertThat(Natives.bind(handle, bytes)).as(describe(bytes)).isEqualTo(ByteBuffer.allocate(8).putInt(expected).putInt(0).array());
+            assertThat(Natives.refuse(handle, bytes)).as(describe(bytes)).isEqualTo(NOT_ENFORCEABLE);
             assertThat(Natives.explain(handle, expected, bytes)).as(describe(bytes)).isNotBlank();
             answered++;
             allowed += expected < 16 ? 1 : 0;
@@ -117,6 +120,7 @@ final class TestMalformedMessages
         else {
             assertFails(bytes, () -> Natives.check(handle, bytes), INVALID_REQUEST);
             assertFails(bytes, () -> Natives.bind(handle, bytes), INVALID_REQUEST);
+            assertFails(bytes, () -> Natives.refuse(handle, bytes), INVALID_REQUEST);
             assertFails(bytes, () -> Natives.explain(handle, NO_PERMISSION, bytes), INVALID_REQUEST);
             malformed++;
         }
@@ -210,7 +214,7 @@ final class TestMalformedMessages
     }
 
     /**
-     * {@code check} and {@code bind} were both asked.
+     * {@code check}, {@code bind} and {@code refuse} were all asked.
      */
     private void assertEachDecisionIsRecorded()
             throws IOException
@@ -226,7 +230,7 @@ final class TestMalformedMessages
                 allows += json.get("decision").asText().equals("allow") ? 1 : 0;
             }
         }
-        assertThat(decisions).isEqualTo(2 * answered);
+        assertThat(decisions).isEqualTo(3 * answered);
         assertThat(allows).isEqualTo(2 * allowed);
         assertThat(types).containsExactlyInAnyOrder("start", "decision", "flush", "query");
     }
