@@ -27,6 +27,17 @@ pub(super) struct Judgement<'v> {
     pub target: Option<Person<'v>>,
 }
 
+impl Judgement<'_> {
+    /// Before anybody is looked up.
+    pub fn of_nobody(step: Step, reason: Reason) -> Self {
+        Judgement {
+            verdict: Verdict { step, reason },
+            impersonator: None,
+            target: None,
+        }
+    }
+}
+
 impl Rules {
     pub fn judge<'v>(
         &self,
@@ -34,14 +45,7 @@ impl Rules {
         request: &'v Request<'_>,
         now: impl Fn() -> Timestamp,
     ) -> Judgement<'v> {
-        let mut judgement = Judgement {
-            verdict: Verdict {
-                step: Step::Switch,
-                reason: Reason::Disabled,
-            },
-            impersonator: None,
-            target: None,
-        };
+        let mut judgement = Judgement::of_nobody(Step::Switch, Reason::Disabled);
         judgement.verdict = self.verdict(view, request, &now, &mut judgement);
         judgement
     }

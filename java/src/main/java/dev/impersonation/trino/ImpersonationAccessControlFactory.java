@@ -27,6 +27,7 @@ public final class ImpersonationAccessControlFactory
 
     static final String NAME = "immuta";
     static final String DELEGATE_PROPERTY = "immuta.delegate.config-file";
+    private static final String CHECK_PRINCIPALS = "immuta.delegate.check-principals";
 
     @SuppressWarnings("deprecation")
     @Override
@@ -72,7 +73,9 @@ public final class ImpersonationAccessControlFactory
             if (!problems.isEmpty()) {
                 throw new StartFailure(problems);
             }
-            return start(engine, delegate, config.containsKey(DELEGATE_PROPERTY));
+            // The engine has refused whatever is neither true nor false.
+            boolean checkPrincipals = Boolean.parseBoolean(config.getOrDefault(CHECK_PRINCIPALS, "true").trim());
+            return start(engine, delegate, config.containsKey(DELEGATE_PROPERTY), checkPrincipals);
         }
         catch (Throwable e) {
             closeAll(engine, delegate, e);
@@ -80,16 +83,21 @@ public final class ImpersonationAccessControlFactory
         }
     }
 
-    private static SystemAccessControl start(EngineLifecycle engine, Delegate delegate, boolean hasDelegate)
+    private static SystemAccessControl start(EngineLifecycle engine, Delegate delegate, boolean hasDelegate, boolean checkPrincipals)
     {
         LiveParts liveParts = LiveParts.OF_THIS_PLUGIN;
-        StartWarnings.of(ServerConfiguration.read(System.getProperties()), liveParts.hasConnector(), hasDelegate).forEach(log::warning);
+        StartWarnings.of(ServerConfiguration.read(System.getProperties()), liveParts.catalog().isThere(), hasDelegate).forEach(log::warning);
         InstantSource clock = InstantSource.system();
         Engine decider = engine.getEngine();
         ImpersonationCheck check = new ImpersonationCheck((chained, impersonator, target) ->
                 decider.check(NATIVE, chained, impersonator.getUser(), target, impersonator.getPrincipal()));
         Bindings bindings = new Bindings(Bindings.Limits.DEFAULT, clock);
-        PropertyPath path = new PropertyPath(engine.getEngine()::bind, user -> check.impersonation(user).map(Impersonation::reason), hasDelegate, bindings);
+        PropertyPath path = new PropertyPath(
+                decider::bind,
+                decider::refuse,
+                user -> check.impersonation(user).map(Impersonation::reason),
+                hasDelegate,
+                bindings);
         QueryRecorder recorder = new QueryRecorder(check::impersonation, path::binding, engine.getEngine()::recordQuery, clock);
         FilterExpressions expressions = new FilterExpressions(
                 (expression, binding) -> Expressions.forUser(expression, binding.effective().getUser(), binding.effective().getGroups()));
@@ -97,6 +105,7 @@ public final class ImpersonationAccessControlFactory
                 SystemAccessControl.class,
                 delegate,
                 check,
+                checkPrincipals,
                 engine,
                 recorder,
                 new CheckedForTarget.Environment(path, liveParts, new SecurityContexts(), expressions));
