@@ -431,7 +431,8 @@ final class TestEngine
         Path pipe = directory.resolve("pipe");
         assertThat(new ProcessBuilder("mkfifo", pipe.toString()).start().waitFor()).isZero();
         // Held open, and never read.
-        try (RandomAccessFile ignored = new RandomAccessFile(pipe.toFile(), "rw")) {
+        try (RandomAccessFile held = new RandomAccessFile(pipe.toFile(), "rw")) {
+            assertThat(held.getFD().valid()).isTrue();
             Engine engine = Engine.open(new TestingConfiguration(directory).with("immuta.impersonation.audit.file", pipe.toString()).properties());
             assertTimeoutPreemptively(Duration.ofSeconds(120), () -> {
                 for (int index = 0; index < 20_000; index++) {
