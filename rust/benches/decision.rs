@@ -166,14 +166,14 @@ fn request_of_a_jvm(group: &mut BenchmarkGroup<'_, WallTime>) {
     );
 }
 
-/// What the shims write: path, flags, impersonator, target, the impersonator as the principal, no query, no groups.
+/// What the shims write: path, flags, impersonator, target, the impersonator as the principal, no query.
 fn in_units(request: &Request<'_>) -> Vec<u16> {
     let mut units = vec![0, 0];
     for name in [&request.impersonator, &request.target] {
         units.push(name.as_str().len() as u16);
         units.extend(name.as_str().encode_utf16());
     }
-    units.extend([2, 0, 0]);
+    units.extend([2, 0]);
     units
 }
 

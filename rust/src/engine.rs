@@ -2,26 +2,34 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
-use crate::admin::Admins;
-use crate::audit::{Audit, EndedQuery, NamesInSource};
+use crate::audit::repeated::Refusals;
+use crate::audit::{Audit, EndedQuery, NamesInSource, Recorded};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{self, AUDIT_FILE, Config, ConfigError, Problem, Properties, Setting};
 use crate::history::History;
 use crate::log::{Level, Log};
 use crate::name::{Folding, Name};
 use crate::reason::Reason;
-use crate::scope::Subject;
 use crate::source::lookup::Lookup;
-use crate::source::{Mapped, Source, Unavailable, View};
+use crate::source::{Found, Person, Source, View};
 use crate::step::{Step, Verdict};
+use crate::user_mapping::Mapped;
 
 mod announcement;
+mod ending;
 mod operators;
+mod rules;
 
 pub use operators::Caller;
+
+use rules::{Judgement, Rules};
+
+/// How long a look at files that may have changed is waited for.
+const LONGEST_RELOAD: Duration = Duration::from_secs(5);
 
 /// The way on which a request came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,10 +57,8 @@ pub struct Request<'a> {
     pub impersonator: Name<'a>,
     /// The user to be impersonated.
     pub target: Name<'a>,
-    /// How the impersonator authenticated, for the record.
+    /// The name with which the impersonator logged in.
     pub principal: Option<Name<'a>>,
-    /// The impersonator's groups as the query engine knows them; the source's are added.
-    pub groups: Vec<Cow<'a, str>>,
     /// Whether the impersonator is itself an impersonated identity.
     pub chained: bool,
     /// The way on which the request came.
@@ -62,13 +68,12 @@ pub struct Request<'a> {
 }
 
 impl<'a> Request<'a> {
-    /// A request on the native path, of somebody who is nobody else, without groups.
+    /// A request on the native path, of somebody who is nobody else.
     pub fn new(impersonator: &'a str, target: &'a str) -> Self {
         Request {
             impersonator: impersonator.into(),
             target: target.into(),
             principal: None,
-            groups: Vec::new(),
             chained: false,
             path: Path::Native,
             query_id: None,
@@ -92,20 +97,22 @@ pub struct Decided {
 pub struct Bound {
     /// The decision.
     pub reason: Reason,
+    /// The target by their canonical name, whose rights apply if the target is allowed.
+    pub target: String,
     /// The target's groups, of an allowed target alone.
     pub groups: Vec<String>,
 }
 
+/// Such a rule looks as if it protected somebody.
+const MISSING_GROUPS: &str = "rules by group (immuta.group.admin, original_group or new_group) match nobody, since nothing says who is in which group; name a file in immuta.group-file, or list groups in the policy file. Groups that only a session has, such as those of a token, do not count";
+
 /// Decides who may impersonate whom, and records it. Engines are independent of each other.
 pub struct Engine {
-    enabled: bool,
-    admins: Admins,
-    allow_unknown_targets: bool,
-    protect_admins: bool,
-    allow_chained: bool,
+    rules: Rules,
     folding: Folding,
     source: Source,
     audit: Option<Audit>,
+    refusals: Arc<Refusals>,
     settings: Vec<Setting>,
     history: History,
     clock: Arc<dyn Clock>,
@@ -163,17 +170,25 @@ impl Engine {
         let (Some(source), true) = (source, problems.is_empty()) else {
             return Err(ConfigError(problems));
         };
+        let refusals = Arc::new(Refusals::new(
+            config.max_repeated_refusals,
+            config.audit.is_some(),
+            Arc::clone(&clock),
+        ));
         let audit = config
             .audit
             .map(|settings| {
-                Audit::open(&settings, clock.now(), Arc::clone(&log)).map_err(|error| {
-                    let text = format!("cannot open {}: {error}", settings.file.display());
-                    ConfigError(vec![Problem::new(AUDIT_FILE, text)])
-                })
+                let refusals = Arc::clone(&refusals);
+                Audit::open(&settings, refusals, Arc::clone(&clock), Arc::clone(&log))
             })
-            .transpose()?;
+            .transpose()
+            .map_err(|error| ConfigError(vec![Problem::new(AUDIT_FILE, error.to_string())]))?;
         let settings = config::effective(properties);
         log.push(Level::Info, announcement::of(&settings));
+        let by_group = config.admins.groups.is_some();
+        if source.view().misses_groups(by_group) {
+            config.warnings.push(MISSING_GROUPS.to_owned());
+        }
         for warning in &config.warnings {
             log.push(Level::Warning, warning);
         }
@@ -184,14 +199,17 @@ impl Engine {
             );
         }
         Ok(Engine {
-            enabled: config.enabled,
-            admins: config.admins,
-            allow_unknown_targets: config.allow_unknown_targets,
-            protect_admins: config.protect_admins,
-            allow_chained: config.allow_chained,
+            rules: Rules {
+                enabled: config.enabled,
+                admins: config.admins,
+                allow_unknown_targets: config.allow_unknown_targets,
+                protect_admins: config.protect_admins,
+                allow_chained: config.allow_chained,
+            },
             folding: config.folding,
             source,
             audit,
+            refusals,
             settings,
             history: History::default(),
             clock,
@@ -206,9 +224,14 @@ impl Engine {
         config.look_at_files(&mut problems);
         if let Some(settings) = config.source {
             problems.extend(settings.check());
+            if settings.files.miss_groups(config.admins.groups.is_some()) {
+                config.warnings.push(MISSING_GROUPS.to_owned());
+            }
         }
-        if let Some(Err(problem)) = config.audit.map(|settings| settings.check()) {
-            problems.push(Problem::new(AUDIT_FILE, problem));
+        match config.audit.map(|settings| settings.check()) {
+            Some(Ok(warnings)) => config.warnings.extend(warnings),
+            Some(Err(problem)) => problems.push(Problem::new(AUDIT_FILE, problem)),
+            None => {}
         }
         (problems, config.warnings)
     }
@@ -227,61 +250,56 @@ impl Engine {
     /// Decides as [`Engine::decide`] does, and says what else there is to say of the decision.
     pub fn decided(&self, request: &Request<'_>) -> Decided {
         let view = self.source.view();
-        let reason = self.judge(&view, request).reason;
-        let (reason, recorded) = self.record(&view, request, reason);
+        let judgement = self.judge(&view, request);
+        let (reason, recorded) = self.record(&view, request, &judgement, judgement.verdict.reason);
         Decided {
             reason,
-            has_more_to_say: view.maps_names() && name_at_fault(reason, request).is_some(),
+            has_more_to_say: has_more_to_say(&view, reason, request),
             recorded,
         }
     }
 
     /// Decides as [`Engine::decide`] does, says at which step, and records nothing.
     pub fn verdict(&self, request: &Request<'_>) -> Verdict {
-        self.judge(&self.source.view(), request)
+        self.judge(&self.source.view(), request).verdict
     }
 
-    /// Decides as [`Engine::decide`] does, and gives the target's groups as well. Rules that take rights
-    /// away from a group would not hold for a target whose groups nobody knows, so that such a target is
+    /// Decides as [`Engine::decide`] does, and gives the target's canonical name and groups as well. Rules that take
+    /// rights away from a group would not hold for a target whose groups nobody knows, so that such a target is
     /// denied, whoever asks.
     pub fn bind(&self, request: &Request<'_>) -> Bound {
         let view = self.source.view();
-        let mut reason = self.judge(&view, request).reason;
-        let mut groups = Vec::new();
+        let mut judgement = self.judge(&view, request);
+        let mut reason = judgement.verdict.reason;
+        let mut groups: Vec<String> = Vec::new();
         if reason.is_allow() {
-            match self.target_groups(&view, request) {
-                Ok(found) => groups = found,
-                Err(Unavailable) => reason = Reason::LookupUnavailable,
+            let named = || view.person(view.named(request.target.as_str()));
+            let target = judgement.target.get_or_insert_with(named);
+            match target.found() {
+                Found::Unavailable(_) => reason = Reason::LookupUnavailable,
+                _ => groups.extend(target.groups().map(str::to_owned)),
             }
         }
-        let (reason, _) = self.record(&view, request, reason);
+        let (reason, _) = self.record(&view, request, &judgement, reason);
         if !reason.is_allow() {
             groups.clear();
         }
-        Bound { reason, groups }
+        groups.sort_unstable();
+        groups.dedup();
+        Bound {
+            reason,
+            target: name_of_target(request, &judgement).to_owned(),
+            groups,
+        }
     }
 
     /// Records that the shim refused this request by itself, because it could not have held the target's
     /// rights up. Nothing is decided, and the answer is never to allow.
     pub fn refuse(&self, request: &Request<'_>) -> Reason {
-        let (reason, _) = self.record(&self.source.view(), request, Reason::NotEnforceable);
-        reason
-    }
-
-    fn target_groups(
-        &self,
-        view: &View<'_>,
-        request: &Request<'_>,
-    ) -> Result<Vec<String>, Unavailable> {
-        let target = self.folding.fold(request.target.as_str());
-        let known = view.user(&target);
-        if let Err(unavailable) = known {
-            return Err(unavailable);
-        }
-        let mut groups: Vec<String> = view.groups(&target, &known).map(str::to_owned).collect();
-        groups.sort_unstable();
-        groups.dedup();
-        Ok(groups)
+        let reason = Reason::NotEnforceable;
+        let view = self.source.view();
+        let judgement = Judgement::of_nobody(Step::Switch, reason);
+        self.record(&view, request, &judgement, reason).0
     }
 
     /// The reason that holds then, and when that is.
@@ -289,151 +307,100 @@ impl Engine {
         &self,
         view: &View<'_>,
         request: &Request<'_>,
+        judgement: &Judgement<'_>,
         reason: Reason,
     ) -> (Reason, Option<Timestamp>) {
-        let (reason, recorded) = match &self.audit {
+        let canonical = name_of_target(request, judgement);
+        let respelled = (canonical != request.target.as_str()).then(|| Request {
+            target: canonical.into(),
+            ..request.clone()
+        });
+        let request = respelled.as_ref().unwrap_or(request);
+        let (done, recorded) = match &self.audit {
             Some(audit) => {
-                let names = self.names_in(view, &request.impersonator, &request.target);
+                let names = NamesInSource {
+                    impersonator: mapped(
+                        view,
+                        &request.impersonator,
+                        judgement.impersonator.as_ref(),
+                    ),
+                    target: mapped(view, &request.target, judgement.target.as_ref()),
+                };
                 let now = self.clock.now();
                 (audit.record(now, request, names, reason), Some(now))
             }
-            None => (reason, None),
+            None => {
+                let has_own_line = self.refusals.has_own_line(request, reason);
+                let done = Recorded {
+                    reason,
+                    has_own_line,
+                };
+                (done, None)
+            }
         };
-        self.history.add(view.elapsed(), request, reason);
-        (reason, recorded)
+        self.history
+            .add(view.elapsed(), request, done.reason, done.has_own_line);
+        (done.reason, recorded)
     }
 
     /// The names by which the permission source knows the two users.
     pub fn names_in_source(&self, request: &Request<'_>) -> NamesInSource {
-        self.names_in(&self.source.view(), &request.impersonator, &request.target)
+        names_in(&self.source.view(), &request.impersonator, &request.target)
     }
 
-    fn names_in(
-        &self,
-        view: &View<'_>,
-        impersonator: &Name<'_>,
-        target: &Name<'_>,
-    ) -> NamesInSource {
-        if !view.maps_names() {
-            return NamesInSource::default();
-        }
-        let mapped = |name| match self.mapped(view, name) {
-            Some(Mapped::To(name)) => Some(name),
-            _ => None,
-        };
-        NamesInSource {
-            impersonator: mapped(impersonator),
-            target: mapped(target),
-        }
-    }
-
-    /// The reason's sentence for whoever made the request. Where the source knows users by other names, it
-    /// says by which one the user at fault was looked up, since nobody would find the mistake otherwise.
+    /// The reason's sentence for whoever made the request. Where a name is to be written otherwise, it says how; where
+    /// the source knows users by other names, it says by which one the user at fault was looked up, since nobody would
+    /// find the mistake otherwise.
     pub fn explain(&self, reason: Reason, request: &Request<'_>) -> Cow<'static, str> {
         let sentence = reason.sentence();
-        let Some(name) = name_at_fault(reason, request) else {
+        let view = self.source.view();
+        match reason {
+            Reason::OtherSpelling if request.target.is_valid() => {
+                let target = view.person(view.named(request.target.as_str()));
+                return format!("{sentence}: write \"{}\"", target.name()).into();
+            }
+            Reason::LoginName => {
+                return format!("{sentence}: send \"{}\"", request.impersonator.as_str()).into();
+            }
+            _ => {}
+        }
+        let Some(name) = name_at_fault(reason, request).filter(|name| name.is_valid()) else {
             return sentence.into();
         };
-        match self.mapped(&self.source.view(), name) {
+        match view.named(name.as_str()).mapped() {
             Some(Mapped::To(name)) => {
                 format!("{sentence}; the permission source was asked for \"{name}\"").into()
             }
             Some(Mapped::Nobody) => format!("{sentence}; no rule of the user mapping gives this user a name that the permission source could know").into(),
+            Some(Mapped::Forbidden) => format!("{sentence}; a rule of the user mapping forbids this name").into(),
             None => sentence.into(),
         }
     }
 
-    fn mapped(&self, view: &View<'_>, name: &Name<'_>) -> Option<Mapped> {
-        if !name.is_valid() {
-            return None;
-        }
-        view.mapped(&self.folding.fold(name.as_str()))
-    }
-
-    /// The decision alone. The first line that applies decides.
-    fn judge(&self, view: &View<'_>, request: &Request<'_>) -> Verdict {
-        let at = |step, reason| Verdict { step, reason };
-        if !self.enabled {
-            return at(Step::Switch, Reason::Disabled);
-        }
-        if !request.impersonator.is_valid() || !request.target.is_valid() {
-            return at(Step::Names, Reason::InvalidName);
-        }
-        let impersonator = self.folding.fold(request.impersonator.as_str());
-        let target = self.folding.fold(request.target.as_str());
-        if impersonator == target {
-            return at(Step::OneUser, Reason::SelfTarget);
-        }
-        if request.chained && !self.allow_chained {
-            return at(Step::Chain, Reason::Chained);
-        }
-
-        let now = || self.clock.now();
-        let known = view.user(&impersonator);
-        let groups = || {
-            let own = request.groups.iter().map(Cow::as_ref);
-            own.chain(view.groups(&impersonator, &known))
-        };
-        let admin = self.admins.reason(&impersonator, groups);
-        match &known {
-            Ok(Some(user)) if !user.is_enabled(now) => {
-                return at(Step::Impersonator, Reason::UserDisabled);
-            }
-            Ok(Some(user)) if admin.is_none() && !user.may_impersonate => {
-                return at(Step::Permission, Reason::NoPermission);
-            }
-            Ok(None) if admin.is_none() => return at(Step::Impersonator, Reason::UnknownUser),
-            Err(Unavailable) if admin.is_none() => {
-                return at(Step::Impersonator, Reason::LookupUnavailable);
-            }
-            _ => {}
-        }
-
-        let known_target = view.user(&target);
-        match &known_target {
-            Ok(Some(user)) if !user.is_enabled(now) => {
-                return at(Step::Target, Reason::TargetDisabled);
-            }
-            Err(Unavailable) if admin.is_none() => {
-                return at(Step::Target, Reason::LookupUnavailable);
-            }
-            Ok(None) | Err(Unavailable) if !self.allow_unknown_targets => {
-                return at(Step::Target, Reason::UnknownTarget);
-            }
-            _ => {}
-        }
-        let target_groups = || view.groups(&target, &known_target);
-        let target_is_admin = || self.admins.reason(&target, target_groups).is_some();
-        if admin.is_none() && self.protect_admins && target_is_admin() {
-            return at(Step::Protection, Reason::ProtectedTarget);
-        }
-
-        if let Some(scopes) = view.scopes() {
-            let subject = Subject {
-                impersonator: &impersonator,
-                impersonator_groups: &groups().collect::<Vec<_>>(),
-                target: &target,
-                target_groups: &target_groups().collect::<Vec<_>>(),
-            };
-            if scopes.decide(&subject) != Some(true) {
-                return at(Step::Scopes, Reason::OutOfScope);
-            }
-        }
-        at(Step::Grant, admin.unwrap_or(Reason::Permission))
+    fn judge<'v>(&self, view: &'v View<'_>, request: &'v Request<'_>) -> Judgement<'v> {
+        self.rules.judge(view, request, || self.clock.now())
     }
 
     /// Forgets what is remembered of everybody, or of the user of this name, so that the next decision asks
     /// the source. A lookup that is under way is not remembered either.
     pub fn flush(&self, user: Option<&str>) {
         match user {
-            Some(user) => self.source.flush_user(&self.folding.fold(user)),
+            Some(user) => self.source.flush_user(user),
             None => self.source.flush(),
         }
     }
 
-    /// Looks for a changed policy file at once instead of at the next refresh.
+    /// Looks for changed files at once instead of at the next refresh. For one whose disk hangs it does not wait long.
     pub fn reload(&self) {
-        self.source.reload_if_changed();
+        let until = Instant::now() + LONGEST_RELOAD;
+        for file in self.source.reload_if_changed(until) {
+            let text = format!(
+                "{} could not be looked at within {} s: its disk may hang",
+                file.display(),
+                LONGEST_RELOAD.as_secs()
+            );
+            self.log.push(Level::Warning, text);
+        }
     }
 
     /// What the engine has to say to the operator. It outlives the engine, which may have something to
@@ -445,13 +412,55 @@ impl Engine {
     /// Records a query that ran under impersonation and has ended.
     pub fn record_query(&self, query: EndedQuery) {
         if let Some(audit) = &self.audit {
-            let names = self.names_in(
+            let names = names_in(
                 &self.source.view(),
                 &query.impersonator.as_str().into(),
                 &query.target.as_str().into(),
             );
             audit.record_query(self.clock.now(), query, names);
         }
+    }
+}
+
+/// Whether [`Engine::explain`] says more than the sentence of the reason.
+fn has_more_to_say(view: &View<'_>, reason: Reason, request: &Request<'_>) -> bool {
+    match reason {
+        Reason::OtherSpelling | Reason::LoginName => true,
+        _ => view.maps_names() && name_at_fault(reason, request).is_some(),
+    }
+}
+
+/// On the property path, the canonical name is the one that everything goes by.
+fn name_of_target<'n>(request: &'n Request<'_>, judgement: &'n Judgement<'_>) -> &'n str {
+    match (request.path, &judgement.target) {
+        (Path::Property, Some(target)) => target.name(),
+        _ => request.target.as_str(),
+    }
+}
+
+fn names_in(view: &View<'_>, impersonator: &Name<'_>, target: &Name<'_>) -> NamesInSource {
+    NamesInSource {
+        impersonator: mapped(view, impersonator, None),
+        target: mapped(view, target, None),
+    }
+}
+
+/// What the user mapping makes of a name, of a person if it is known already.
+fn mapped(view: &View<'_>, name: &Name<'_>, person: Option<&Person<'_>>) -> Option<String> {
+    if !view.maps_names() || !name.is_valid() {
+        return None;
+    }
+    let named;
+    let mapped = match person {
+        Some(person) => person.mapped(),
+        None => {
+            named = view.named(name.as_str());
+            named.mapped()
+        }
+    };
+    match mapped {
+        Some(Mapped::To(name)) => Some(name.clone()),
+        _ => None,
     }
 }
 

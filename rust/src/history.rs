@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::VecDeque;
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -64,10 +65,13 @@ struct Place {
 }
 
 impl<const N: usize> History<N> {
-    pub fn add(&self, at: Duration, request: &Request<'_>, reason: Reason) {
+    /// Counts a decision, and remembers it unless it is one of too many of its kind.
+    pub fn add(&self, at: Duration, request: &Request<'_>, reason: Reason, remembers: bool) {
         let mut part = self.parts.own().lock();
         part.counted.count(reason);
-        part.last.add(at, request, reason);
+        if remembers {
+            part.last.add(at, request, reason);
+        }
     }
 
     /// How many there were.
@@ -75,20 +79,28 @@ impl<const N: usize> History<N> {
         self.parts.iter().map(|part| part.lock().counted).sum()
     }
 
-    /// The newest first, by the clock whose elapsed times they were added with.
-    pub fn read(&self, clock: &dyn Clock) -> Vec<Past> {
+    /// Those between an impersonator and a target that are wanted, the newest first, by the clock whose elapsed times
+    /// they were added with.
+    pub fn read(&self, clock: &dyn Clock, is_wanted: impl Fn(&str, &str) -> bool) -> Vec<Past> {
         let (now, elapsed) = (clock.now(), clock.elapsed());
         let mut found: Vec<(Duration, Past)> = Vec::new();
         for part in self.parts.iter() {
+            // Whoever decides waits while a part is read, so nothing is copied that is too old to be among the newest.
+            let oldest = found.get(N - 1).map(|(at, _)| *at);
             part.lock().last.read(|place, texts| {
-                let time = now - elapsed.saturating_sub(place.at);
-                found.push((place.at, place.past(time, texts)));
+                if oldest.is_some_and(|oldest| place.at < oldest) {
+                    return ControlFlow::Break(());
+                }
+                if is_wanted(texts.impersonator, texts.target) {
+                    let time = now - elapsed.saturating_sub(place.at);
+                    found.push((place.at, place.past(time, texts)));
+                }
+                ControlFlow::Continue(())
             });
+            // Stable, so that those of one thread at one moment stay in their order.
+            found.sort_by_key(|(at, _)| Reverse(*at));
+            found.truncate(N);
         }
-        // Stable, so that those of one thread at one moment stay in their order.
-        found.reverse();
-        found.sort_by_key(|(at, _)| Reverse(*at));
-        found.truncate(N);
         found.into_iter().map(|(_, past)| past).collect()
     }
 }
@@ -117,13 +129,16 @@ impl<const N: usize> Ring<N> {
         });
     }
 
-    /// Hands on each, the oldest first.
-    fn read(&mut self, mut each: impl FnMut(&Place, Texts<'_>)) {
+    /// Hands on each, the newest first, for as long as more are asked for.
+    fn read(&mut self, mut each: impl FnMut(&Place, Texts<'_>) -> ControlFlow<()>) {
         let texts = String::from_utf8_lossy(self.texts.make_contiguous());
         let mut rest = &*texts;
-        for place in &self.places {
-            each(place, place.lengths.read(rest));
-            rest = &rest[place.lengths.sum()..];
+        for place in self.places.iter().rev() {
+            let (before, own) = rest.split_at(rest.len() - place.lengths.sum());
+            if each(place, place.lengths.read(own)).is_break() {
+                return;
+            }
+            rest = before;
         }
     }
 }
@@ -147,6 +162,7 @@ mod tests {
     use super::*;
     use crate::clock::testing::ManualClock;
     use crate::name::MAX_BYTES;
+    use std::cell::Cell;
     use std::thread;
 
     const NOON: &str = "2026-11-24T12:00:00Z";
@@ -158,7 +174,7 @@ mod tests {
     fn read<const N: usize>(history: &History<N>) -> Vec<Past> {
         let clock = ManualClock::at(NOON);
         clock.advance(at(1000));
-        history.read(&clock)
+        history.read(&clock, |_, _| true)
     }
 
     fn noon() -> Timestamp {
@@ -179,7 +195,7 @@ mod tests {
             request.path = Path::Property;
             request.principal = principal.map(Into::into);
             request.query_id = query_id.map(Into::into);
-            history.add(at(7), &request, Reason::OutOfScope);
+            history.add(at(7), &request, Reason::OutOfScope, true);
             let past = Past {
                 time: noon() + at(7),
                 reason: Reason::OutOfScope,
@@ -202,6 +218,7 @@ mod tests {
                 at(number),
                 &Request::new("svc", "alice"),
                 Reason::Permission,
+                true,
             );
         }
         let times: Vec<Timestamp> = read(&history).iter().map(|past| past.time).collect();
@@ -209,10 +226,72 @@ mod tests {
     }
 
     #[test]
+    fn only_what_is_wanted_is_read_however_much_else_there_is() {
+        let history = History::<3>::default();
+        for (number, target) in ["alice", "bob", "alice", "carol"].into_iter().enumerate() {
+            let request = Request::new("svc", target);
+            history.add(at(number as u64), &request, Reason::Permission, true);
+        }
+        let clock = ManualClock::at(NOON);
+        clock.advance(at(1000));
+        let times = |wanted: &str| -> Vec<Timestamp> {
+            let read = history.read(&clock, |_, target| target == wanted);
+            read.iter().map(|past| past.time).collect()
+        };
+        assert_eq!(
+            times("alice"),
+            [noon() + at(2)],
+            "the other one is written over"
+        );
+        assert_eq!(times("bob"), [noon() + at(1)]);
+        assert_eq!(times("dora"), []);
+    }
+
+    #[test]
+    fn of_all_threads_the_newest_are_read_and_no_others_are_copied() {
+        let history = History::<3>::default();
+        for (thread, part) in history.parts.iter().take(4).enumerate() {
+            for number in 0..3 {
+                let request = Request::new("svc", "alice");
+                let time = at(thread as u64 + 10 * number);
+                part.lock().last.add(time, &request, Reason::Permission);
+            }
+        }
+        let times: Vec<Timestamp> = read(&history).iter().map(|past| past.time).collect();
+        assert_eq!(times, [23, 22, 21].map(|number| noon() + at(number)));
+        let looked_at = Cell::new(0);
+        let clock = ManualClock::at(NOON);
+        history.read(&clock, |_, _| {
+            looked_at.set(looked_at.get() + 1);
+            true
+        });
+        assert!(looked_at.get() < 12, "{}", looked_at.get());
+    }
+
+    #[test]
+    fn what_is_one_of_too_many_is_counted_and_not_remembered() {
+        let history = History::<3>::default();
+        let request = Request::new("svc", "alice");
+        history.add(at(0), &request, Reason::NoPermission, true);
+        history.add(at(1), &request, Reason::NoPermission, false);
+        assert_eq!(read(&history).len(), 1);
+        let metrics = history.counted().metrics();
+        let denied = metrics
+            .iter()
+            .find(|metric| metric.name == "decisions_deny");
+        assert_eq!(denied.map(|metric| metric.value), Some(2));
+    }
+
+    #[test]
     fn names_that_are_too_long_are_kept_in_part() {
         let history = History::<1>::default();
         let long = "é".repeat(5000);
-        history.add(at(0), &Request::new(&long, "alice"), Reason::InvalidName);
+        history.add(
+            at(0),
+            &Request::new(&long, "alice"),
+            Reason::InvalidName,
+            true,
+        );
         let past = &read(&history)[0];
         assert_eq!(past.impersonator, format!("{}…", "é".repeat(MAX_BYTES / 2)));
         assert_eq!(past.target, "alice");
@@ -227,7 +306,12 @@ mod tests {
                 scope.spawn(move || {
                     for number in 0..1000 {
                         let name = format!("user{thread}-{number}");
-                        history.add(at(number), &Request::new(&name, &name), Reason::Permission);
+                        history.add(
+                            at(number),
+                            &Request::new(&name, &name),
+                            Reason::Permission,
+                            true,
+                        );
                         if number % 100 == 0 {
                             read(history);
                         }

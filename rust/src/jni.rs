@@ -168,13 +168,19 @@ fn flush(handle: jlong, flush: &[u8]) -> Result<bool, BoundaryError> {
 
 /// Works on a closed engine, too: closing it may leave something to say.
 fn drain_log(handle: jlong) -> Result<Vec<u8>, BoundaryError> {
+    let place = place(handle)?;
+    if let Some(engine) = place.engine.load().as_ref() {
+        engine.look_at_audit();
+    }
     let mut messages = panics::drain();
-    messages.extend(place(handle)?.log.drain());
+    messages.extend(place.log.drain());
     Ok(wire::write_messages(&messages))
 }
 
 fn close(handle: jlong) -> Result<(), BoundaryError> {
-    drop(place(handle)?.engine.swap(None));
+    if let Some(engine) = place(handle)?.engine.swap(None) {
+        engine.close();
+    }
     Ok(())
 }
 

@@ -7,7 +7,7 @@ use serde::de::{Deserializer, Error as _, Visitor};
 use serde_json::value::RawValue;
 use thiserror::Error;
 
-use crate::audit::escape_controls;
+use crate::audit::escape_unseen;
 
 /// The longest problem, in characters. It may quote what stands in the file.
 const LONGEST_PROBLEM: usize = 1000;
@@ -108,7 +108,7 @@ impl<'a> Entry<'a> {
         let offset = self.text.as_ptr() as usize - self.json.as_ptr() as usize;
         JsonError {
             line: line_of(self.json.as_bytes(), offset) + line - 1,
-            problem: escape_controls(&problem),
+            problem: escape_unseen(&problem),
         }
     }
 }
@@ -297,7 +297,7 @@ mod tests {
             let problem = refused(json.as_bytes()).problem;
             assert!(problem.len() < 1100, "{}", problem.len());
             assert!(!problem.contains("nn") || problem.contains("over 256 bytes"));
-            assert_eq!(escape_controls(&problem), problem, "{problem:?}");
+            assert_eq!(escape_unseen(&problem), problem, "{problem:?}");
         }
         let rule = br#"{"rules": [{"pattern": "(a)", "case": "ti\ntle\u001b"}]}"#;
         let error = UserMapping::parse(rule, Folding::Exact).unwrap_err();

@@ -42,9 +42,10 @@ impl Policy {
         let mut alike = Alike::new(usize::MAX);
         for raw in listed {
             let entry = file.within(raw);
-            let (name, mut user) = entry.read::<UserEntry>()?.into();
-            alike.share(&mut user);
+            let (name, user): (String, User) = entry.read::<UserEntry>()?.into();
             let folded = SmolStr::new(folding.fold(&name));
+            let mut user = user.spelled(&name, &folded);
+            alike.share(&mut user);
             if users.insert(folded, user).is_some() {
                 let case = match folding {
                     Folding::Exact => "",
@@ -83,6 +84,11 @@ impl Policy {
             ));
         }
         Policy::parse(json, folding)
+    }
+
+    /// Whether any user has a group.
+    pub fn has_groups(&self) -> bool {
+        self.users.values().any(|user| !user.groups().is_empty())
     }
 
     /// The user of this folded name.

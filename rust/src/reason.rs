@@ -150,13 +150,13 @@ impl Reason {
                 "the impersonator is already being impersonated; connect as a user who may impersonate the target directly"
             }
             Reason::UnknownUser => {
-                "the impersonator is not known to the permission source; check the spelling, or have the user added"
+                "the client sent another name than the one that logged in, and the impersonator is not known to the permission source; if that name is not meant, remove it from the client's settings, otherwise check the spelling of the login or have the user added"
             }
             Reason::UserDisabled => {
                 "the impersonator's account is disabled or has expired; have it enabled again"
             }
             Reason::NoPermission => {
-                "the impersonator does not hold the permission IMPERSONATE_USER; ask an administrator to grant it"
+                "the client sent another name than the one that logged in; if that is not meant, remove the name from the client's settings, and if it is, ask an administrator for the permission IMPERSONATE_USER, which the impersonator does not hold"
             }
             Reason::UnknownTarget => {
                 "the target is not known to the permission source; check the spelling, or have the user added"

@@ -10,9 +10,9 @@ pub enum Step {
     Switch = 1,
     /// Whether both names are such as a user can have.
     Names,
-    /// Whether somebody names himself.
+    /// Whether the target is the impersonator, or a name that is to be written otherwise.
     OneUser,
-    /// Whether the impersonator is himself impersonated.
+    /// Whether the impersonator is an impersonated identity.
     Chain,
     /// Whether the impersonator is known and enabled.
     Impersonator,
@@ -53,14 +53,18 @@ impl Step {
         match self {
             Step::Switch => "denies while immuta.impersonation.enabled=false",
             Step::Names => "denies a name that is empty, over 256 bytes or has control characters",
-            Step::OneUser => "allows who names himself",
+            Step::OneUser => {
+                "allows users who target themselves; denies another spelling of a user's name, and the name of the login before the server maps it"
+            }
             Step::Chain => {
-                "denies who is already impersonated, unless immuta.impersonation.allow-chained=true"
+                "denies an impersonator who is already impersonated, unless immuta.impersonation.allow-chained=true"
             }
             Step::Impersonator => {
                 "denies an impersonator who is disabled, or unknown and no administrator"
             }
-            Step::Permission => "denies who neither holds IMPERSONATE_USER nor is an administrator",
+            Step::Permission => {
+                "denies an impersonator who has neither IMPERSONATE_USER nor an administrator's rights"
+            }
             Step::Target => {
                 "denies a target who is disabled, or unknown unless immuta.impersonation.unknown-targets=allow"
             }

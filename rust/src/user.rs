@@ -29,6 +29,8 @@ pub struct User {
 struct Details {
     groups: Vec<String>,
     expires: Option<Timestamp>,
+    /// Where it is not the name that was looked up.
+    spelling: Option<String>,
 }
 
 impl User {
@@ -49,9 +51,29 @@ impl User {
     /// The same with these groups, and with the time from when on the account counts as disabled.
     pub fn with_details(mut self, groups: Vec<String>, expires: Option<Timestamp>) -> Self {
         self.expires = expires.is_some();
-        let says_something = self.expires || !groups.is_empty();
-        self.details = says_something.then(|| Arc::new(Details { groups, expires }));
+        let spelling = self.spelling().map(str::to_owned);
+        let details = Details {
+            groups,
+            expires,
+            spelling,
+        };
+        self.details = (details != Details::default()).then(|| Arc::new(details));
         self
+    }
+
+    /// The same, whom the source spells so while users are looked up by this name.
+    pub fn spelled(mut self, spelling: &str, name: &str) -> Self {
+        if spelling != name {
+            let mut details = self.details.map(Arc::unwrap_or_clone).unwrap_or_default();
+            details.spelling = Some(spelling.to_owned());
+            self.details = Some(Arc::new(details));
+        }
+        self
+    }
+
+    /// How the source spells the user, where that is not the name that was looked up.
+    pub fn spelling(&self) -> Option<&str> {
+        self.details.as_ref()?.spelling.as_deref()
     }
 
     /// The user's groups.
@@ -96,7 +118,8 @@ impl Alike {
 
     /// Lets a user have what another one has, if it is the same.
     pub(crate) fn share(&mut self, user: &mut User) {
-        let Some(own) = &mut user.details else {
+        // Nobody else has the same spelling.
+        let Some(own) = user.details.as_mut().filter(|own| own.spelling.is_none()) else {
             return;
         };
         if let Some(same) = self.seen.get(own) {
@@ -128,6 +151,20 @@ mod tests {
         let user = User::new(true).with_details(Vec::new(), None);
         assert!(user.details.is_none());
         assert_eq!(user, User::new(true));
+    }
+
+    #[test]
+    fn a_spelling_is_kept_beside_everything_else() {
+        let ann = in_group("hr").spelled("Ann", "ann");
+        assert_eq!(
+            (ann.spelling(), ann.groups()),
+            (Some("Ann"), &["hr".to_owned()][..])
+        );
+        assert_eq!(User::new(true).spelled("ann", "ann"), User::new(true));
+        let later = User::new(true)
+            .spelled("Ann", "ann")
+            .with_details(vec!["hr".to_owned()], None);
+        assert_eq!(later, ann);
     }
 
     #[test]

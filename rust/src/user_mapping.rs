@@ -46,18 +46,74 @@ impl UserMapping {
         Ok(UserMapping { rules, folding })
     }
 
-    /// The name that the source knows the user of this folded name by, itself folded. `None` where no rule
-    /// matches, where the rule does not allow the user, and where what it makes is no user's name: the
-    /// source does not know such a user.
-    pub fn map(&self, folded: &str) -> Option<String> {
-        self.rules
-            .iter()
-            .find_map(|rule| Some((rule, rule.pattern.captures(folded)?)))
-            .filter(|(rule, _)| rule.allow)
-            .map(|(rule, captures)| rule.name(&captures))
-            .map(|name| self.folding.fold(&name).into_owned())
-            .filter(|name| name::is_valid(name))
+    /// The name that the source knows the user of this folded name by.
+    pub fn map(&self, folded: &str) -> Mapped {
+        self.apply(folded).1
     }
+
+    /// The spelling in which this user has to be named, if this is another one. The source answers to the mapped
+    /// name and cannot tell the spellings apart that a rule maps to it, so only one of them is taken: the one that is
+    /// in the case of the rule (lower case, where the rule keeps the case) and has no blanks around it.
+    pub fn other_spelling(&self, name: &str) -> Option<String> {
+        let (case, mapped) = self.apply(&self.folding.fold(name));
+        if !matches!(mapped, Mapped::To(_)) {
+            return None;
+        }
+        let trimmed = trim(name);
+        for spelling in self.spellings(case, trimmed) {
+            if spelling == name {
+                return None;
+            }
+            if self.map(&self.folding.fold(&spelling)) == mapped {
+                return Some(spelling);
+            }
+        }
+        // Of a rule that changes the case, nobody can tell how many other names in mixed case it takes.
+        (case != Case::Keep).then(|| case.of(trimmed))
+    }
+
+    /// Which of several spellings of a name is taken, the first choice first.
+    fn spellings(&self, case: Case, trimmed: &str) -> Vec<String> {
+        let [lower, upper] = [trimmed.to_lowercase(), trimmed.to_uppercase()];
+        match (self.folding, case) {
+            (Folding::CaseInsensitive, _) => vec![self.folding.fold(trimmed).into_owned()],
+            (Folding::Exact, Case::Upper) => vec![upper, lower],
+            (Folding::Exact, Case::Lower) => vec![lower, upper],
+            (Folding::Exact, Case::Keep) => vec![lower, upper, trimmed.to_owned()],
+        }
+    }
+
+    fn apply(&self, folded: &str) -> (Case, Mapped) {
+        let found = self
+            .rules
+            .iter()
+            .find_map(|rule| Some((rule, rule.pattern.captures(folded)?)));
+        let Some((rule, captures)) = found else {
+            return (Case::Keep, Mapped::Nobody);
+        };
+        if !rule.allow {
+            return (rule.case, Mapped::Forbidden);
+        }
+        let name = rule.name(&captures);
+        let name = self.folding.fold(&name);
+        let mapped = if name::is_valid(&name) {
+            Mapped::To(name.into_owned())
+        } else {
+            Mapped::Nobody
+        };
+        (rule.case, mapped)
+    }
+}
+
+/// What a user mapping makes of a name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Mapped {
+    /// The name that the source knows the user by, folded.
+    To(String),
+    /// No user of the source: no rule matches, or what it makes is no user's name.
+    Nobody,
+    /// The rule says `"allow": false`.
+    Forbidden,
 }
 
 impl fmt::Display for UserMapping {
@@ -91,7 +147,7 @@ struct Rule {
     case: Case,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 enum Case {
     Keep,
     Lower,
@@ -134,14 +190,23 @@ impl Rule {
                 }
             }
         }
-        // What `String.trim` of Java takes away.
-        let name = name.trim_matches(|character| character <= ' ');
-        match self.case {
+        self.case.of(trim(&name))
+    }
+}
+
+impl Case {
+    fn of(self, name: &str) -> String {
+        match self {
             Case::Keep => name.to_owned(),
             Case::Lower => name.to_lowercase(),
             Case::Upper => name.to_uppercase(),
         }
     }
+}
+
+/// Without what `String.trim` of Java takes away.
+fn trim(name: &str) -> &str {
+    name.trim_matches(|character| character <= ' ')
 }
 
 fn case(word: &str) -> Result<Case, String> {
@@ -225,7 +290,10 @@ mod tests {
     }
 
     fn map(rules: &str, name: &str) -> Option<String> {
-        mapping(rules).map(name)
+        match mapping(rules).map(name) {
+            Mapped::To(name) => Some(name),
+            Mapped::Nobody | Mapped::Forbidden => None,
+        }
     }
 
     #[test]
@@ -290,7 +358,60 @@ mod tests {
     fn folded_names_are_matched_without_regard_to_case() {
         let json = br#"{"rules": [{"pattern": "SVC_(.*)", "user": "$1@Corp.Example"}]}"#;
         let mapping = UserMapping::parse(json, Folding::CaseInsensitive).unwrap();
-        assert_eq!(mapping.map("svc_bi").as_deref(), Some("bi@corp.example"));
+        assert_eq!(
+            mapping.map("svc_bi"),
+            Mapped::To("bi@corp.example".to_owned())
+        );
+    }
+
+    #[test]
+    fn a_rule_that_forbids_is_not_taken_for_none() {
+        let mapping = mapping(r#"{"pattern": "robot_.*", "allow": false}, {"pattern": "a(.*)"}"#);
+        assert_eq!(mapping.map("robot_1"), Mapped::Forbidden);
+        assert_eq!(mapping.map("svc"), Mapped::Nobody);
+        assert_eq!(mapping.map("a"), Mapped::Nobody, "no name");
+    }
+
+    #[test]
+    fn of_the_spellings_of_a_user_one_is_taken() {
+        let lower = r#"{"pattern": "(.*)", "user": "$1@example.com", "case": "lower"}"#;
+        let upper = r#"{"pattern": "(.*)", "user": "$1@EXAMPLE.COM", "case": "upper"}"#;
+        let keep = r#"{"pattern": "(.*)", "user": "$1@example.com"}"#;
+        let one_case = r#"{"pattern": "([a-z]+)_([a-z]+)", "user": "$2.$1", "case": "upper"}"#;
+        let capital = r#"{"pattern": "([A-Z][a-z]+)", "case": "lower"}"#;
+        let flagged = r#"{"pattern": "(?i)alice", "user": "a"}"#;
+        let listed = r#"{"pattern": "Alice|bob", "user": "a"}"#;
+        for (rules, name, spelling) in [
+            (lower, "ceo", None),
+            (lower, "CEO", Some("ceo")),
+            (lower, "Ceo", Some("ceo")),
+            (lower, " ceo", Some("ceo")),
+            (upper, "CEO", None),
+            (upper, "ceo", Some("CEO")),
+            (keep, "ceo", None),
+            (keep, "CEO", None),
+            (keep, " ceo", Some("ceo")),
+            (keep, " CEO", Some("CEO")),
+            (one_case, "svc_bi", None),
+            (capital, "Alice", Some("alice")),
+            (flagged, "alice", None),
+            (flagged, "ALICE", Some("alice")),
+            (listed, "Alice", None),
+            (listed, "bob", None),
+            (listed, "nobody", None),
+        ] {
+            let found = mapping(rules).other_spelling(name);
+            assert_eq!(found.as_deref(), spelling, "{rules} {name:?}");
+        }
+    }
+
+    #[test]
+    fn where_case_does_not_count_names_are_written_as_they_are_folded() {
+        let json =
+            br#"{"rules": [{"pattern": "(.*)", "user": "$1@Corp.Example", "case": "upper"}]}"#;
+        let mapping = UserMapping::parse(json, Folding::CaseInsensitive).unwrap();
+        assert_eq!(mapping.other_spelling("alice"), None);
+        assert_eq!(mapping.other_spelling("Alice").as_deref(), Some("alice"));
     }
 
     #[test]

@@ -5,14 +5,14 @@
 //!
 //! | message | fields |
 //! | --- | --- |
-//! | request | path (8 bits), flags (8 bits; bit 0: chained), impersonator, target, 0 or 1 and the principal, 0 or 1 and the query id, number of groups (32 bits), groups |
+//! | request | path (8 bits), flags (8 bits; bit 0: chained), impersonator, target, 0 or 1 and the principal, 0 or 1 and the query id |
 //! | expression | expression, user, number of groups (32 bits), groups |
 //! | ended query | path (8 bits), code (32 bits) of the reason, when that was decided (64 bits), impersonator, target, 0 or 1 and the principal, query id, state, 0 or 1 and the error, start (64 bits), elapsed (64 bits), 0 or 1 and the source, 0 or 1 and the client's address, number (32 bits) of tags, tags, number of catalogs, catalogs, number of tables, tables, rows and bytes (64 bits each) read, given and written, 0 or 1 and the text; times in microseconds since 1970 |
 //! | properties | number (32 bits), then key and value of each |
 //! | reasons | number (32 bits), then code (32 bits), reason and sentence of each |
-//! | bound | code (32 bits) of the reason, number (32 bits) of the target's groups, groups |
+//! | bound | code (32 bits) of the reason, the target's canonical name, number (32 bits) of the target's groups, groups |
 //! | viewer | 0 or 1 and a user |
-//! | caller | user, 0 or 1 and the principal, 0 or 1 and the query id, number of groups (32 bits), groups |
+//! | caller | user, 0 or 1 and the principal, 0 or 1 and the query id |
 //! | flush | caller, 0 or 1 and who is to be forgotten |
 //! | metrics | number (32 bits), then name and value (64 bits) of each |
 //! | past | number (32 bits), then time (64 bits) in microseconds since 1970, code (32 bits) of the reason, path (8 bits), impersonator, target, 0 or 1 and the principal, 0 or 1 and the query id of each |
@@ -185,16 +185,11 @@ pub fn read_request(bytes: &[u8]) -> Result<Request<'_>, WireError> {
     let query_id = reader
         .optional_string("query id")?
         .map(String::from_utf8_lossy);
-    let mut groups = Vec::new();
-    for _ in 0..reader.number()? {
-        groups.push(String::from_utf8_lossy(reader.string()?));
-    }
     reader.end()?;
     Ok(Request {
         impersonator,
         target,
         principal,
-        groups,
         chained,
         path,
         query_id,
@@ -321,6 +316,7 @@ pub fn write_reasons() -> Vec<u8> {
 pub fn write_bound(bound: &Bound) -> Vec<u8> {
     let mut writer = Writer::default();
     writer.number(bound.reason.code().into());
+    writer.string(&bound.target);
     writer.number(bound.groups.len());
     for group in &bound.groups {
         writer.string(group);
@@ -352,10 +348,6 @@ fn write_request(request: &Request<'_>) -> Vec<u8> {
     writer.string(request.target.as_str());
     writer.optional_string(request.principal.as_ref().map(Name::as_str));
     writer.optional_string(request.query_id.as_deref());
-    writer.number(request.groups.len());
-    for group in &request.groups {
-        writer.string(group);
-    }
     writer.bytes
 }
 
@@ -368,7 +360,6 @@ mod tests {
     fn request<'a>(
         names: (&'a str, &'a str),
         principal: Option<&'a str>,
-        groups: &'a [String],
         chained: bool,
         path: Path,
     ) -> Request<'a> {
@@ -376,10 +367,6 @@ mod tests {
             impersonator: names.0.into(),
             target: names.1.into(),
             principal: principal.map(Name::from),
-            groups: groups
-                .iter()
-                .map(|group| Cow::from(group.as_str()))
-                .collect(),
             chained,
             path,
             query_id: None,
@@ -390,11 +377,11 @@ mod tests {
         #[test]
         fn any_unicode_comes_back_as_it_went(
             impersonator in any::<String>(), target in any::<String>(),
-            principal in any::<Option<String>>(), groups in any::<Vec<String>>(),
+            principal in any::<Option<String>>(),
             chained in any::<bool>(), property in any::<bool>(), query_id in any::<Option<String>>(),
         ) {
             let path = if property { Path::Property } else { Path::Native };
-            let mut request = request((&impersonator, &target), principal.as_deref(), &groups, chained, path);
+            let mut request = request((&impersonator, &target), principal.as_deref(), chained, path);
             request.query_id = query_id.as_deref().map(Cow::from);
             let bytes = write_request(&request);
             prop_assert_eq!(read_request(&bytes), Ok(request));
@@ -419,10 +406,10 @@ mod tests {
 
         #[test]
         fn two_requests_never_pack_to_the_same_bytes(
-            a in any::<(String, String, Vec<String>)>(), b in any::<(String, String, Vec<String>)>(),
+            a in any::<(String, String, Option<String>)>(), b in any::<(String, String, Option<String>)>(),
         ) {
-            let first = write_request(&request((&a.0, &a.1), None, &a.2, false, Path::Native));
-            let second = write_request(&request((&b.0, &b.1), None, &b.2, false, Path::Native));
+            let first = write_request(&request((&a.0, &a.1), a.2.as_deref(), false, Path::Native));
+            let second = write_request(&request((&b.0, &b.1), b.2.as_deref(), false, Path::Native));
             prop_assert_eq!(a == b, first == second);
         }
     }
@@ -443,8 +430,8 @@ mod tests {
         for (index, field) in [
             (0, "path"),
             (1, "flags"),
-            (bytes.len() - 6, "principal"),
-            (bytes.len() - 5, "query id"),
+            (bytes.len() - 2, "principal"),
+            (bytes.len() - 1, "query id"),
         ] {
             let mut wrong = bytes.clone();
             wrong[index] = 9;
@@ -491,7 +478,7 @@ mod tests {
     #[test]
     fn lone_surrogates_become_names_that_are_never_valid() {
         let mut bytes = write_request(&Request::new("svc", "abc"));
-        let at = bytes.len() - 9;
+        let at = bytes.len() - 5;
         bytes[at..at + 3].copy_from_slice(b"\xed\xa0\x80");
         let request = read_request(&bytes).unwrap();
         assert!(request.impersonator.is_valid());

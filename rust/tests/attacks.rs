@@ -109,8 +109,8 @@ fn a_name_that_looks_like_another_is_nobody_however_names_are_compared() {
 }
 
 #[test]
-fn a_name_in_another_case_is_the_same_only_where_that_is_configured() {
-    for (insensitive, expected) in [("false", "unknown-target"), ("true", "permission")] {
+fn a_name_in_another_case_is_never_a_target_beside_the_name_that_is_known() {
+    for (insensitive, expected) in [("false", "unknown-target"), ("true", "other-spelling")] {
         let fixture =
             Fixture::new(POLICY).with("immuta.impersonation.case-insensitive", insensitive);
         let engine = fixture.engine();

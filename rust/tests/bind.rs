@@ -82,6 +82,7 @@ fn an_allowed_target_comes_with_the_groups_of_source_and_group_file() {
         bind(&engine, "svc", "alice"),
         Bound {
             reason: Reason::Permission,
+            target: "alice".to_owned(),
             groups: ["analysts", "bi", "east"].map(str::to_owned).to_vec(),
         }
     );
@@ -103,6 +104,7 @@ fn a_denied_target_comes_without_groups() {
         bind(&engine, "bob", "alice"),
         Bound {
             reason: Reason::NoPermission,
+            target: "alice".to_owned(),
             groups: Vec::new(),
         }
     );
@@ -139,6 +141,7 @@ fn a_decision_that_cannot_be_recorded_gives_no_groups() {
         bind(&engine, "svc", "alice"),
         Bound {
             reason: Reason::AuditUnavailable,
+            target: "alice".to_owned(),
             groups: Vec::new(),
         }
     );

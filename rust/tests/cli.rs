@@ -100,10 +100,8 @@ fn can_i_answers_in_json() {
 }
 
 #[test]
-fn can_i_takes_groups_and_chains() {
-    let fixture = Fixture::new("immuta.group.admin=wheel\n");
-    let grouped = fixture.can_i(&["alice", "svc", "--group", "wheel"]);
-    assert_eq!(stdout(&grouped).lines().next(), Some("allow admin-group"));
+fn can_i_takes_chains() {
+    let fixture = Fixture::new("");
     let chained = fixture.can_i(&["svc", "alice", "--chained"]);
     assert_eq!(stdout(&chained).lines().next(), Some("deny chained"));
 }
@@ -112,7 +110,11 @@ fn can_i_takes_groups_and_chains() {
 fn can_i_shows_the_steps_and_the_one_that_decided() {
     let fixture = Fixture::new("immuta.user.admin=root\n");
     for (pair, deciding, words) in [
-        (["svc", "svc"], 3, "decided     allows who names himself"),
+        (
+            ["svc", "svc"],
+            3,
+            "decided     allows users who target themselves",
+        ),
         (
             ["bob", "svc"],
             5,
@@ -121,7 +123,7 @@ fn can_i_shows_the_steps_and_the_one_that_decided() {
         (
             ["alice", "svc"],
             6,
-            "decided     denies who neither holds IMPERSONATE_USER",
+            "decided     denies an impersonator who has neither IMPERSONATE_USER",
         ),
         (
             ["svc", "bob"],
@@ -285,6 +287,67 @@ no-permission        1  2026-11-23T11:00:00Z  2026-11-23T11:00:00Z
 allowed: 2, denied: 4, queries ended: 1; lines that cannot be read: 2
 "
     );
+}
+
+#[test]
+fn audit_adds_up_refusals_that_were_only_counted() {
+    let fixture = Fixture::new("");
+    let counted = |impersonator: &str, from: &str, to: &str| {
+        format!(
+            r#"{{"type":"refusals","schemaVersion":1,"time":"2026-11-24T10:02:00.000000Z","from":"2026-11-24T10:{from}Z","to":"2026-11-24T10:{to}Z","principal":"plain","impersonator":{impersonator},"repeated":7,"reasons":{{"no-permission":5,"unknown-target":2}},"distinctTargets":3,"engineVersion":"0"}}"#
+        ) + "\n"
+    };
+    let lines = counted(r#""plain""#, "00:00.000000", "00:59.000000")
+        + &counted(r#""plain""#, "01:00.000000", "01:30.000000")
+        + &counted("null", "01:00.000000", "01:30.000000")
+        + r#"{"type":"decision","time":"2026-11-24T10:00:00.000000Z","decision":"deny","reason":"no-permission","impersonator":"plain","target":"bob"}"#;
+    fs::write(fixture.folder.path().join("a.jsonl"), lines).unwrap();
+    let output = fixture.run(&["audit", "a.jsonl"]);
+    assert_eq!(
+        stdout(&output),
+        "\
+impersonator  target     allowed  denied  queries  first                 last
+plain         (several)        0      21        0  2026-11-24T10:00:00Z  2026-11-24T10:01:30Z
+plain         bob              0       1        0  2026-11-24T10:00:00Z  2026-11-24T10:00:00Z
+
+refused because  times  first                 last
+no-permission       16  2026-11-24T10:00:00Z  2026-11-24T10:01:30Z
+unknown-target       6  2026-11-24T10:00:00Z  2026-11-24T10:01:30Z
+
+allowed: 0, denied: 22, queries ended: 0
+"
+    );
+    let denied = |arguments: &[&str]| {
+        let output = fixture.run(&[&["audit", "--json", "a.jsonl"], arguments].concat());
+        let answer: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        answer["denied"].as_u64().unwrap()
+    };
+    assert_eq!(denied(&["--impersonator", "plain", "--denied"]), 22);
+    assert_eq!(denied(&["--since", "2026-11-24T10:01:00Z"]), 14);
+    assert_eq!(
+        denied(&["--target", "bob"]),
+        1,
+        "whose targets nobody knows are left out"
+    );
+    let output = fixture.run(&["audit", "--json", "a.jsonl"]);
+    let answer: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(
+        answer["impersonations"][0]["target"],
+        serde_json::Value::Null
+    );
+}
+
+#[test]
+fn check_config_refuses_an_audit_file_that_everybody_can_write() {
+    let fixture = Fixture::new("immuta.impersonation.audit.file=audit.jsonl\n");
+    let file = fixture.folder.path().join("audit.jsonl");
+    fs::write(&file, "").unwrap();
+    fs::set_permissions(&file, Permissions::from_mode(0o646)).unwrap();
+    let output = fixture.run(&["check-config", "access-control.properties"]);
+    assert_eq!(output.status.code(), Some(1));
+    let said = stdout(&output) + &stderr(&output);
+    assert!(said.contains("could forge the record"), "{said}");
+    assert_eq!(fs::read_to_string(&file).unwrap(), "");
 }
 
 #[test]

@@ -64,6 +64,24 @@ const SCOPES: [Scopes; 4] = [
 ];
 const BOTH: [bool; 2] = [false, true];
 
+/// How the target is named.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Sent {
+    AsKnown,
+    Invalid,
+    /// Which the engine is told not to regard.
+    InAnotherCase,
+    /// The principal has the target's name.
+    AsTheLogin,
+}
+
+const SENT: [Sent; 4] = [
+    Sent::AsKnown,
+    Sent::Invalid,
+    Sent::InAnotherCase,
+    Sent::AsTheLogin,
+];
+
 impl Person {
     fn all() -> impl Iterator<Item = Person> {
         ACCOUNTS.into_iter().flat_map(|account| {
@@ -136,10 +154,10 @@ impl Setting {
         let scopes = match self.scopes {
             Scopes::None => json!([]),
             Scopes::FirstAllows => {
-                json!([{"new_user": ".*target.*"}, {"new_user": ".*", "allow": false}])
+                json!([{"new_user": ".*(target|impersonator).*"}, {"new_user": ".*", "allow": false}])
             }
             Scopes::FirstDenies => {
-                json!([{"new_user": ".*target.*", "allow": false}, {"new_user": ".*"}])
+                json!([{"new_user": ".*(target|impersonator).*", "allow": false}, {"new_user": ".*"}])
             }
             Scopes::NoneMatches => json!([{"original_user": "somebody", "new_user": ".*"}]),
         };
@@ -173,6 +191,7 @@ impl Setting {
                 "immuta.impersonation.policy-file",
                 policy.display().to_string(),
             ),
+            ("immuta.impersonation.case-insensitive", "true".to_owned()),
             ("immuta.impersonation.policy-file.refresh", "1h".to_owned()),
             (
                 "immuta.impersonation.policy-file.max-stale",
@@ -193,30 +212,39 @@ impl Setting {
     }
 }
 
-/// The ten rules of the design, once more.
+/// The ten rules of the design, once more. Without a target the impersonator is the target.
 fn expected(
     setting: Setting,
     impersonator: Person,
     target: Option<Person>,
-    valid: bool,
+    sent: Sent,
     chained: bool,
 ) -> &'static str {
     if !setting.enabled {
         return "disabled";
     }
-    if !valid {
+    if sent == Sent::Invalid {
         return "invalid-name";
     }
-    let Some(target) = target else {
+    if target.is_none() && sent != Sent::InAnotherCase {
         return "self";
-    };
+    }
+    let target = target.unwrap_or(impersonator);
+    if sent == Sent::InAnotherCase && target.account != Account::Unknown {
+        return "other-spelling";
+    }
+    // Whoever is impersonated already has another login than the principal's.
+    if sent == Sent::AsTheLogin && !chained {
+        return "login-name";
+    }
     if chained && !setting.allow_chained {
         return "chained";
     }
     let works = setting.source_works;
     let admin = impersonator.is_admin(works);
     let gone = [Account::Disabled, Account::Expired];
-    if works && gone.contains(&impersonator.account) {
+    // So the last readable version of the file says.
+    if gone.contains(&impersonator.account) {
         return "user-disabled";
     }
     if !admin {
@@ -230,12 +258,12 @@ fn expected(
             return "no-permission";
         }
     }
+    if gone.contains(&target.account) {
+        return "target-disabled";
+    }
     let target_known = works && target.account != Account::Unknown;
     if !target_known && !setting.allow_unknown_targets {
         return "unknown-target";
-    }
-    if works && gone.contains(&target.account) {
-        return "target-disabled";
     }
     if target.is_admin(works) && !admin && setting.protect_admins {
         return "protected-target";
@@ -260,20 +288,25 @@ fn every_combination_is_decided_as_the_ten_rules_say() {
         let targets = || Person::all().map(Some).chain([None]);
         for impersonator in Person::all() {
             for target in targets() {
-                for (valid, chained) in BOTH.into_iter().flat_map(|v| BOTH.map(|c| (v, c))) {
+                for (sent, chained) in SENT.into_iter().flat_map(|s| BOTH.map(|c| (s, c))) {
                     let impersonator_name = impersonator.name("impersonator");
                     let mut target_name =
                         target.map_or(impersonator_name.clone(), |target| target.name("target"));
-                    if !valid {
-                        target_name.push('\n');
+                    match sent {
+                        Sent::AsKnown | Sent::AsTheLogin => {}
+                        Sent::Invalid => target_name.push('\n'),
+                        Sent::InAnotherCase => target_name.make_ascii_uppercase(),
                     }
                     let mut request = Request::new(&impersonator_name, &target_name);
                     request.chained = chained;
+                    if sent == Sent::AsTheLogin {
+                        request.principal = Some(request.target.clone());
+                    }
                     let reason = engine.decide(&request);
                     assert_eq!(
                         reason.as_str(),
-                        expected(setting, impersonator, target, valid, chained),
-                        "{setting:?}\nchained={chained} {impersonator:?} as {target:?}"
+                        expected(setting, impersonator, target, sent, chained),
+                        "{setting:?}\nchained={chained} {sent:?} {impersonator:?} as {target:?}"
                     );
                     decided += 1;
                     if !seen.contains(&reason) {
@@ -283,7 +316,7 @@ fn every_combination_is_decided_as_the_ten_rules_say() {
             }
         }
     }
-    assert_eq!(decided, 128 * 15 * 16 * 4);
+    assert_eq!(decided, 128 * 15 * 16 * 8);
     let unseen: Vec<Reason> = Reason::ALL
         .into_iter()
         .filter(|reason| !seen.contains(reason) && *reason != Reason::AuditUnavailable)

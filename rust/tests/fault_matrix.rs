@@ -400,7 +400,7 @@ fn document(troubles: &[Trouble], seen: &[Seen]) -> String {
     table("Looked up in one IAM (`immuta.iam`)", |seen| {
         &seen.in_one_iam
     });
-    text
+    text + DISKS
 }
 
 impl Outcome {
@@ -424,6 +424,17 @@ impl Outcome {
         .join(" | ")
     }
 }
+
+/// Shown by `audit/tests.rs`, `source/watched.rs` and `tests/ending.rs`.
+const DISKS: &str = "
+## When the disk hangs
+
+Not Immuta, but met in the same nights. What the audit file's disk does is in [audit.md](audit.md): a write that has not come back after
+5 s is a failure, nobody is let in, nobody waits longer than that, and at most 10 000 decisions, those of these 5 s, have been let in
+without a line in the file. A policy, group or user mapping file that nobody could look at for a minute, or for
+`immuta.impersonation.policy-file.max-stale` if that is longer, counts as broken: decisions that would need it are `lookup-unavailable`. A flush forgets first, and waits for such
+a file for 5 s at most. A server that stops is held up by none of them for longer than 9.5 s.
+";
 
 const INTRODUCTION: &str = "\
 # What happens when Immuta misbehaves

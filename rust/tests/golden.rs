@@ -45,7 +45,7 @@ impl Text {
         Name::from_bytes(&self.0)
     }
 
-    fn group(&self) -> Cow<'_, str> {
+    fn shown(&self) -> Cow<'_, str> {
         String::from_utf8_lossy(&self.0)
     }
 }
@@ -59,7 +59,6 @@ struct PackedRequest {
     principal: Option<Text>,
     #[serde(rename = "queryId", default)]
     query_id: Option<Text>,
-    groups: Vec<Text>,
     hex: String,
 }
 
@@ -76,10 +75,9 @@ fn packed_requests_are_read_as_they_are_meant() {
             impersonator: case.impersonator.name(),
             target: case.target.name(),
             principal: case.principal.as_ref().map(Text::name),
-            groups: case.groups.iter().map(Text::group).collect(),
             chained: case.chained,
             path: [Path::Native, Path::Property][usize::from(case.path)],
-            query_id: case.query_id.as_ref().map(Text::group),
+            query_id: case.query_id.as_ref().map(Text::shown),
         };
         assert_eq!(wire::read_request(&bytes), Ok(expected), "{}", case.hex);
     }
@@ -97,7 +95,6 @@ struct Decisions {
 struct Check {
     impersonator: Text,
     target: Text,
-    groups: Vec<Text>,
     chained: bool,
     reason: String,
 }
@@ -119,7 +116,6 @@ fn decisions_have_the_reasons_they_should_have() {
             let request = Request {
                 impersonator: check.impersonator.name(),
                 target: check.target.name(),
-                groups: check.groups.iter().map(Text::group).collect(),
                 chained: check.chained,
                 ..Request::new("", "")
             };

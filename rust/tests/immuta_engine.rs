@@ -364,9 +364,12 @@ fn names_are_folded_where_configured_and_only_there() {
         .immuta
         .put_user(FakeUser::new("Ann", &["IMPERSONATE_USER"]));
     for name in ["ANN", "ann", "Ann"] {
-        assert_eq!(world.reason(name, "Alice"), "permission", "{name}");
+        assert_eq!(world.reason(name, "alice"), "permission", "{name}");
+        assert_eq!(world.reason(name, "Alice"), "other-spelling", "{name}");
     }
-    assert_eq!(world.immuta.requests().len(), 2, "they are two users");
+    assert_eq!(world.reason("svc", "Ann"), "permission");
+    assert_eq!(world.reason("svc", "ann"), "other-spelling");
+    assert_eq!(world.immuta.requests().len(), 3, "they are three users");
     let world = World::new(|configuration| configuration);
     assert_eq!(world.reason("SVC", "alice"), "unknown-user");
     assert_eq!(world.reason("svc", "ALICE"), "unknown-target");
@@ -385,7 +388,7 @@ fn with_an_iam_set_only_its_users_count_however_immuta_compares_names() {
             ..FakeUser::new(name, &["IMPERSONATE_USER"])
         });
     }
-    assert_eq!(world.reason("ANN", "Alice"), "permission");
+    assert_eq!(world.reason("ANN", "alice"), "permission");
     assert_eq!(world.reason("svc", "alice"), "unknown-user", "known to bim");
     assert_eq!(world.reason("ann", "mallory"), "unknown-target");
 }
@@ -520,6 +523,7 @@ fn a_target_whose_groups_nobody_knows_is_bound_to_no_query() {
         world.engine.bind(&Request::new("admin", "alice")),
         Bound {
             reason: Reason::LookupUnavailable,
+            target: "alice".to_owned(),
             groups: Vec::new(),
         }
     );

@@ -152,6 +152,11 @@ fn the_explanation_says_by_which_name_a_user_was_looked_up() {
         (
             "robot_1",
             "alice@corp.example",
+            "a rule of the user mapping forbids this name",
+        ),
+        (
+            "nobody",
+            "alice@corp.example",
             "no rule of the user mapping",
         ),
     ] {
@@ -181,8 +186,12 @@ fn the_audit_line_holds_both_names() {
 fn case_insensitive_names_are_folded_before_and_after() {
     let fixture = Fixture::new().with("immuta.impersonation.case-insensitive", "true");
     assert_eq!(
-        fixture.decide("SVC_BI", "Alice@CORP.example"),
+        fixture.decide("SVC_BI", "alice@corp.example"),
         Reason::Permission
+    );
+    assert_eq!(
+        fixture.decide("SVC_BI", "Alice@CORP.example"),
+        Reason::OtherSpelling
     );
 }
 

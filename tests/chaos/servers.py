@@ -110,6 +110,7 @@ class ChaosServer:
             "immuta.impersonation.policy-file.max-stale": millis(MAX_STALE),
             "immuta.impersonation.audit.file": str(self.disk.file),
             "immuta.impersonation.audit.max-history": "0",
+            "immuta.impersonation.audit.max-repeated-refusals": "0",
         }
         if self.immuta is None:
             # Somebody else moves the files of this one away.

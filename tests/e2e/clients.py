@@ -10,7 +10,7 @@ import os
 import re
 import ssl
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -224,6 +224,12 @@ class HttpSession:
     def request(self, method: str, path: str, body: bytes = b"", extra: Headers = ()) -> HttpResponse:
         with contextlib.closing(self._connection()) as connection:
             return self._exchange(connection, method, path, body, extra)
+
+    def repeated(self, method: str, path: str, times: int) -> Iterator[HttpResponse]:
+        """The same request over and over, on one connection."""
+        with contextlib.closing(self._connection()) as connection:
+            for _ in range(times):
+                yield self._exchange(connection, method, path)
 
     def run(self, sql: str | bytes) -> Answer:
         """Runs one statement and follows its pages; session changes that the server asks for are kept."""

@@ -1,10 +1,13 @@
 //! What stands in the file.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::Serialize;
 
 use super::batch::Decided;
-use super::text::{escape_controls, shortened};
+use super::repeated::Repeated;
+use super::text::{escape_unseen, shortened};
 use super::{EndedQuery, NamesInSource};
 use crate::VERSION;
 use crate::engine::Caller;
@@ -122,6 +125,23 @@ impl Query {
     }
 }
 
+impl Repeated {
+    pub(crate) fn line(&self, time: Timestamp) -> Line<'_> {
+        Line::Refusals {
+            schema_version: SCHEMA_VERSION,
+            time: time_text(time),
+            from: time_text(self.from),
+            to: time_text(self.to),
+            principal: self.principal.as_deref(),
+            impersonator: self.impersonator.as_deref(),
+            repeated: self.count(),
+            reasons: self.reasons().collect(),
+            distinct_targets: self.targets(),
+            engine_version: VERSION,
+        }
+    }
+}
+
 #[derive(Serialize)]
 #[serde(
     tag = "type",
@@ -164,6 +184,19 @@ pub(crate) enum Line<'a> {
         engine_version: &'a str,
     },
     Query(Box<QueryLine<'a>>),
+    Refusals {
+        schema_version: u32,
+        time: String,
+        from: String,
+        to: String,
+        principal: Option<&'a str>,
+        /// Null for several.
+        impersonator: Option<&'a str>,
+        repeated: u64,
+        reasons: BTreeMap<&'static str, u64>,
+        distinct_targets: u64,
+        engine_version: &'a str,
+    },
 }
 
 /// Immuta's own record calls the two users `userId` and `impersonationUser`, so both are there.
@@ -222,7 +255,7 @@ impl Line<'_> {
         if is_printable_ascii(&json) {
             return Ok(json);
         }
-        Ok(escape_controls(&json))
+        Ok(escape_unseen(&json))
     }
 }
 

@@ -68,11 +68,17 @@ impl Queue {
     }
 
     /// Has one record added. While there is no room for it, waits for as long as that is worth it. Whether the
-    /// record was added.
+    /// record was added; none is, once the queue is closed.
     pub fn put(&self, worth_waiting: impl Fn() -> bool, add: impl FnOnce(&mut Batch)) -> bool {
         let mut waiting = self.waiting.lock();
-        while waiting.unwritten >= self.capacity || waiting.abandoned {
-            if waiting.abandoned || !worth_waiting() {
+        loop {
+            if waiting.closed || waiting.abandoned {
+                return false;
+            }
+            if waiting.unwritten < self.capacity {
+                break;
+            }
+            if !worth_waiting() {
                 return false;
             }
             self.room.wait_until(&mut waiting, Instant::now() + LOOK);
@@ -90,8 +96,9 @@ impl Queue {
         true
     }
 
-    /// Waits for records and takes all that there are; none, once the queue is closed and empty.
-    pub fn take(&self, taken: &mut Batch) -> bool {
+    /// Waits for records and takes all that there are. Whoever has something else to do as well is not kept
+    /// asleep for longer than this, and may get none. False once the queue is closed and empty.
+    pub fn take(&self, taken: &mut Batch, longest_sleep: Option<Duration>) -> bool {
         taken.clear();
         let mut waiting = self.waiting.lock();
         waiting.wakes_at = self.many;
@@ -102,12 +109,20 @@ impl Queue {
             }
         }
         waiting.wakes_at = 1;
+        let end = longest_sleep.map(|time| Instant::now() + time);
         while !waiting.closed && waiting.batch.len() == 0 {
-            self.news.wait(&mut waiting);
+            match end {
+                None => self.news.wait(&mut waiting),
+                Some(end) => {
+                    if self.news.wait_until(&mut waiting, end).timed_out() {
+                        break;
+                    }
+                }
+            }
         }
         waiting.wakes_at = usize::MAX;
         mem::swap(&mut waiting.batch, taken);
-        taken.len() > 0
+        taken.len() > 0 || !waiting.closed
     }
 
     fn nap(&self, waiting: &mut MutexGuard<'_, Waiting>) {
@@ -134,6 +149,7 @@ impl Queue {
     pub fn close(&self) {
         self.waiting.lock().closed = true;
         self.news.notify_one();
+        self.room.notify_all();
     }
 
     /// Waits so long, or until the queue is closed. Whether it is.
@@ -202,14 +218,14 @@ mod tests {
         let mut batch = Batch::default();
         assert!(put(&queue, false, "alice") && put(&queue, false, "bob"));
         assert!(!put(&queue, false, "carol"), "full");
-        assert!(queue.take(&mut batch));
+        assert!(queue.take(&mut batch, None));
         assert_eq!(targets(&batch), ["alice", "bob"]);
         assert!(!put(&queue, false, "carol"), "taken, not written");
         assert_eq!(queue.len(), 2);
         queue.written(1);
         assert_eq!(queue.len(), 1);
         assert!(put(&queue, false, "carol"));
-        assert!(queue.take(&mut batch));
+        assert!(queue.take(&mut batch, None));
         assert_eq!(targets(&batch), ["carol"]);
     }
 
@@ -221,10 +237,27 @@ mod tests {
         assert!(!queue.is_closed_within(Duration::ZERO));
         queue.close();
         assert!(queue.is_closed_within(Duration::from_secs(60)));
-        assert!(queue.take(&mut batch));
+        assert!(queue.take(&mut batch, None));
         assert_eq!(targets(&batch), ["alice"]);
-        assert!(!queue.take(&mut batch));
+        assert!(!queue.take(&mut batch, None));
         assert_eq!(targets(&batch), [""; 0]);
+    }
+
+    #[test]
+    fn nothing_is_handed_over_to_a_queue_that_is_closed() {
+        let queue = Queue::new();
+        queue.close();
+        assert!(!put(&queue, true, "alice"));
+    }
+
+    #[test]
+    fn who_has_something_else_to_do_is_not_kept_asleep() {
+        let queue = Queue::of(1, 1, 1);
+        let mut batch = Batch::default();
+        assert!(queue.take(&mut batch, Some(Duration::ZERO)));
+        assert_eq!(targets(&batch), [""; 0]);
+        queue.close();
+        assert!(!queue.take(&mut batch, Some(Duration::ZERO)));
     }
 
     #[test]
@@ -246,7 +279,7 @@ mod tests {
         assert!(catch_unwind(AssertUnwindSafe(|| queue.put(|| true, add))).is_err());
         assert!(put(&queue, true, "alice"));
         let mut batch = Batch::default();
-        assert!(queue.take(&mut batch));
+        assert!(queue.take(&mut batch, None));
         assert_eq!(targets(&batch), ["alice"]);
         assert_eq!(queue.len(), 1);
     }
@@ -265,7 +298,7 @@ mod tests {
                 let queue = Arc::clone(&queue);
                 shuttle::thread::spawn(move || {
                     let (mut batch, mut all) = (Batch::default(), Vec::new());
-                    while queue.take(&mut batch) {
+                    while queue.take(&mut batch, None) {
                         for target in targets(&batch) {
                             all.push(target);
                             queue.written(1);
@@ -294,6 +327,34 @@ mod tests {
                 let own = all.iter().filter(|target| target.starts_with(thread));
                 assert!(own.is_sorted(), "{all:?}");
             }
+        }
+        check(RandomScheduler::new_from_seed(SEED, SCHEDULES), promise);
+        check(PctScheduler::new_from_seed(SEED, DEPTH, SCHEDULES), promise);
+    }
+
+    /// A disk hangs: the writer has taken lines and never says that they are written.
+    #[test]
+    fn under_any_schedule_closing_frees_all_who_wait_for_a_writer_without_progress() {
+        fn promise() {
+            let queue = Arc::new(Queue::of(2, 2, 2));
+            let threads: Vec<_> = ["a", "b", "c"]
+                .map(|thread| {
+                    let queue = Arc::clone(&queue);
+                    shuttle::thread::spawn(move || {
+                        let put = |number| put(&queue, true, &format!("{thread}{number}"));
+                        (0..2).filter(|number| put(*number)).count()
+                    })
+                })
+                .into();
+            let mut batch = Batch::default();
+            assert!(queue.take(&mut batch, None));
+            queue.close();
+            let put: usize = threads
+                .into_iter()
+                .map(|thread| thread.join().unwrap())
+                .sum();
+            assert!(put <= 2, "no more than there is room for");
+            assert_eq!(queue.len(), put);
         }
         check(RandomScheduler::new_from_seed(SEED, SCHEDULES), promise);
         check(PctScheduler::new_from_seed(SEED, DEPTH, SCHEDULES), promise);

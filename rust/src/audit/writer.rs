@@ -5,16 +5,19 @@ use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::batch::Batch;
+use super::health::Health;
 use super::line::Line;
 use super::queue::Queue;
-use super::{Health, Rotation, Settings, rotation};
-use crate::log::{Level, Log};
+use super::repeated::{self, Refusals};
+use super::{OpenError, Rotation, Settings, rotation};
+use crate::clock::Clock;
+use crate::log::Level;
+use crate::source::rights::{self, Secrecy};
 
 /// Lines that are written with one call to the system.
 const AT_ONCE: usize = 256;
@@ -23,7 +26,22 @@ const RETRY: Duration = Duration::from_secs(1);
 /// How long a file that cannot be set aside goes on to be used.
 const RETRY_ROTATION: SignedDuration = SignedDuration::from_mins(10);
 
-fn open(path: &Path) -> io::Result<File> {
+fn open(path: &Path) -> Result<File, OpenError> {
+    let unwritable = |error| OpenError::Unwritable {
+        path: path.to_owned(),
+        error,
+    };
+    let file = open_or_make(path).map_err(unwritable)?;
+    // Of what was opened: the path may lead to another file by now.
+    let opened = file.metadata().map_err(unwritable)?;
+    rights::check(path, &opened, Secrecy::Record).map_err(|problem| OpenError::Exposed {
+        path: path.to_owned(),
+        problem,
+    })?;
+    Ok(file)
+}
+
+fn open_or_make(path: &Path) -> io::Result<File> {
     if let Some(folder) = path
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty())
@@ -56,7 +74,12 @@ pub(super) struct Writer {
     time: Timestamp,
     queue: Arc<Queue>,
     health: Arc<Health>,
-    log: Arc<Log>,
+    refusals: Arc<Refusals>,
+    clock: Arc<dyn Clock>,
+    /// Whether the file's file system has room, so that no file need go that is young.
+    has_room: fn(&Path) -> bool,
+    /// When refusals that are counted were last looked at.
+    looked: Duration,
 }
 
 impl Writer {
@@ -64,8 +87,9 @@ impl Writer {
         settings: &Settings,
         queue: Arc<Queue>,
         health: Arc<Health>,
-        log: Arc<Log>,
-    ) -> io::Result<Self> {
+        refusals: Arc<Refusals>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, OpenError> {
         let file = open(&settings.file)?;
         Ok(Writer {
             last_line: last_written(&file),
@@ -80,14 +104,30 @@ impl Writer {
             time: Timestamp::UNIX_EPOCH,
             queue,
             health,
-            log,
+            refusals,
+            looked: clock.elapsed(),
+            clock,
+            has_room: rotation::has_room,
         })
+    }
+
+    /// Does what has to be done once, and shows that lines can be written.
+    pub(super) fn start(&mut self) {
+        self.health.begins();
+        for warning in rights::warnings(&self.path, Secrecy::Record) {
+            self.health.log.push(Level::Warning, warning);
+        }
+        self.remove_old_files(None);
+        let now = self.clock.now();
+        self.add(now, &Line::start(now));
+        self.flush();
+        self.health.done();
     }
 
     pub(super) fn run(mut self) {
         let mut batch = Batch::default();
         self.retry();
-        while self.queue.take(&mut batch) {
+        while self.queue.take(&mut batch, self.refusals.longest_sleep()) {
             let mut lines = batch.lines().peekable();
             while lines.peek().is_some() {
                 let mut count = 0;
@@ -99,21 +139,48 @@ impl Writer {
                 self.retry();
                 self.queue.written(count);
             }
+            self.add_counted();
+            self.health.done();
         }
-        if self.written < self.pending.len() {
-            self.log.push(
-                Level::Error,
-                format!(
-                    "audit file {}: closed while lines were waiting that could not be written",
-                    self.path.display()
-                ),
-            );
+        self.add_last_counted();
+        let left = self.pending[self.written..].iter();
+        let left = left.filter(|byte| **byte == b'\n').count();
+        if left > 0 {
+            let what =
+                format!("was closed while lines were waiting that could not be written: {left}");
+            self.health.say(Level::Error, &what);
         }
+    }
+
+    /// Writes how often somebody was refused without a line for each time.
+    fn add_counted(&mut self) {
+        let now = self.clock.elapsed();
+        if now.saturating_sub(self.looked) < repeated::LOOK {
+            return;
+        }
+        self.looked = now;
+        let ended = self.refusals.take_ended();
+        if !ended.is_empty() {
+            let now = self.clock.now();
+            for repeated in ended {
+                self.add(now, &repeated.line(now));
+            }
+            self.flush();
+            self.retry();
+        }
+    }
+
+    fn add_last_counted(&mut self) {
+        let now = self.clock.now();
+        for repeated in self.refusals.close() {
+            self.add(now, &repeated.line(now));
+        }
+        self.flush();
     }
 
     /// Writes what is pending again and again until that works, or until the engine stops.
     fn retry(&mut self) {
-        while self.health.failing.load(Ordering::Acquire) {
+        while self.health.has_failed() {
             let stopping = self.queue.is_closed_within(RETRY);
             self.flush();
             if stopping {
@@ -133,45 +200,38 @@ impl Writer {
                 self.pending.extend_from_slice(json.as_bytes());
                 self.pending.push(b'\n');
             }
-            Err(error) => self.log.push(Level::Error, format!("audit line: {error}")),
+            Err(error) => self.health.say(
+                Level::Error,
+                &format!("lacks a line that could not be made: {error}"),
+            ),
         }
     }
 
     /// Writes what is pending. A failure leaves the rest for the next time, to the byte.
     pub(super) fn flush(&mut self) {
+        if self.pending.is_empty() {
+            return;
+        }
+        self.health.begins();
         match self.write_pending() {
             Ok(()) => {
                 self.pending.clear();
                 self.written = 0;
-                if self.health.failing.swap(false, Ordering::AcqRel) {
-                    let lost = self.health.lost.swap(0, Ordering::Relaxed);
-                    self.log.push(
-                        Level::Warning,
-                        format!(
-                            "audit file {} can be written again; {lost} decisions and queries in between left no line",
-                            self.path.display()
-                        ),
-                    );
-                }
+                self.health.succeeded();
             }
             Err(error) => {
-                if !self.health.failing.swap(true, Ordering::AcqRel) {
-                    self.log.push(
-                        Level::Error,
-                        format!(
-                            "audit file {} cannot be written: {error}; trying again every {} s",
-                            self.path.display(),
-                            RETRY.as_secs()
-                        ),
-                    );
+                // Its own old files may be what fills it.
+                if error.kind() == io::ErrorKind::StorageFull {
+                    self.remove_old_files(None);
                 }
+                self.health.failed(&error, RETRY);
             }
         }
     }
 
     fn write_pending(&mut self) -> io::Result<()> {
         // Somebody may have moved the file away, as logrotate does.
-        if self.was_moved() || self.health.failing.load(Ordering::Acquire) {
+        if self.was_moved() || self.health.has_failed() {
             self.reopen()?;
         }
         if self.just_opened {
@@ -214,7 +274,7 @@ impl Writer {
     }
 
     fn reopen(&mut self) -> io::Result<()> {
-        let file = open(&self.path)?;
+        let file = open(&self.path).map_err(io::Error::other)?;
         let is_same = place(file.metadata()) == place(self.file.metadata())
             && file.metadata()?.len() == self.written_to;
         if !is_same {
@@ -244,7 +304,7 @@ impl Writer {
     fn rotate(&mut self) -> io::Result<()> {
         match rotation::set_aside(&self.path, self.last_line) {
             Ok(aside) => {
-                self.file = open(&self.path)?;
+                self.file = open(&self.path).map_err(io::Error::other)?;
                 self.remove_old_files(Some(&aside));
             }
             Err(error) => {
@@ -252,27 +312,28 @@ impl Writer {
                     .time
                     .saturating_add(RETRY_ROTATION)
                     .unwrap_or(self.time);
-                self.log.push(
-                    Level::Warning,
-                    format!(
-                        "audit file {} cannot be renamed and becomes larger than it should: {error}",
-                        self.path.display()
-                    ),
-                );
+                let what = format!("cannot be renamed and becomes larger than it should: {error}");
+                self.health.say(Level::Warning, &what);
             }
         }
         Ok(())
     }
 
-    pub(super) fn remove_old_files(&self, newest: Option<&Path>) {
-        if let Err(error) = self.rotation.remove_old(&self.path, newest) {
-            self.log.push(
+    fn remove_old_files(&self, newest: Option<&Path>) {
+        let has_room = || (self.has_room)(&self.path);
+        let removed = self
+            .rotation
+            .remove_old(&self.path, newest, self.clock.now(), has_room);
+        match removed {
+            Ok(young) => {
+                for aside in young {
+                    self.health.say(Level::Error, &aside.to_string());
+                }
+            }
+            Err(error) => self.health.say(
                 Level::Warning,
-                format!(
-                    "audit file {}: the oldest files cannot be removed: {error}",
-                    self.path.display()
-                ),
-            );
+                &format!("keeps too many files: the oldest files cannot be removed: {error}"),
+            ),
         }
     }
 }
@@ -312,8 +373,9 @@ fn ends_within_a_line(path: &Path) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::OnFailure;
+    use super::super::{OnFailure, Patience};
     use super::*;
+    use crate::clock::testing::ManualClock;
     use tempfile::TempDir;
 
     const LINES: &[u8] = b"one\ntwo\nthree\n";
@@ -328,16 +390,31 @@ mod tests {
                 size: 1,
                 daily: true,
                 keep: 0,
+                min_age: Duration::ZERO,
             },
+            patience: Patience::default(),
         };
-        let health = Arc::new(Health::default());
-        let mut writer =
-            Writer::open(&settings, Arc::new(Queue::new()), health, Arc::default()).unwrap();
+        let clock = Arc::new(ManualClock::at("2026-11-24T05:40:00Z"));
+        let health = Health::new(
+            settings.file.clone(),
+            settings.patience.writing,
+            clock.clone(),
+            Arc::default(),
+        );
+        let mut writer = Writer::open(
+            &settings,
+            Arc::new(Queue::new()),
+            Arc::new(health),
+            Arc::new(Refusals::new(0, true, clock.clone())),
+            clock,
+        )
+        .unwrap();
         writer.pending = LINES.to_vec();
         writer.written = 6;
         writer.written_to = 6;
         fs::write(&settings.file, &LINES[..6]).unwrap();
-        writer.health.failing.store(true, Ordering::Release);
+        let full = io::Error::from(io::ErrorKind::StorageFull);
+        writer.health.failed(&full, RETRY);
         writer
     }
 

@@ -171,6 +171,13 @@ impl Cache {
         Ok(hit.user)
     }
 
+    /// What the source said last of the user of this name, however long ago that was. It grants nothing.
+    pub fn last_known(&self, name: &str) -> Option<User> {
+        let asked = Asked::new(name, &self.shared.seed);
+        let shard = self.shared.shard(&asked);
+        shard.entry(&asked)?.user.clone()
+    }
+
     /// Forgets every user. Whoever asks from now on gets no answer to a question from before.
     pub fn flush(&self) {
         for shard in &self.shared.shards {

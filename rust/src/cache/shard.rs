@@ -218,9 +218,11 @@ impl Shard {
         }
     }
 
-    /// Replaces what is remembered, by nothing if the entry is of no use even if lookups fail.
+    /// Replaces what is remembered, by nothing if the entry is of no use even if lookups fail. That an account is
+    /// disabled is of use for as long as there is room.
     pub fn put(&mut self, asked: &Asked<'_>, mut entry: Entry, stale_if_error: Duration) {
-        if !entry.is_ever_usable(stale_if_error) {
+        let disabled = entry.user.as_ref().is_some_and(|user| user.disabled);
+        if !disabled && !entry.is_ever_usable(stale_if_error) {
             self.remove(asked);
             return;
         }

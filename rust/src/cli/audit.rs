@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
-use immuta_impersonation::audit::escape_controls;
+use immuta_impersonation::audit::escape_unseen;
 use immuta_impersonation::duration;
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
@@ -97,7 +97,7 @@ fn read_all(question: &Audit, summary: &mut Summary) -> Result<(), CliError> {
                 Ok(line) if line.is_asked_for(question) => {
                     if question.lines {
                         let text = String::from_utf8_lossy(bytes);
-                        writeln!(out, "{}", escape_controls(&text))?;
+                        writeln!(out, "{}", escape_unseen(&text))?;
                     }
                     summary.add(&line);
                 }
@@ -133,16 +133,31 @@ struct Fields<'a> {
     target: Option<Cow<'a, str>>,
 }
 
+/// Refusals of one principal that were counted instead of being written one by one.
+#[derive(Deserialize)]
+struct Counted<'a> {
+    #[serde(borrow)]
+    from: Cow<'a, str>,
+    #[serde(borrow)]
+    to: Cow<'a, str>,
+    #[serde(borrow)]
+    principal: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    reasons: BTreeMap<Cow<'a, str>, u64>,
+}
+
 struct Line<'a> {
-    time: Timestamp,
-    users: Option<(Cow<'a, str>, Cow<'a, str>)>,
+    first: Timestamp,
+    last: Timestamp,
+    impersonator: Option<Cow<'a, str>>,
+    target: Option<Cow<'a, str>>,
     event: Event<'a>,
 }
 
 enum Event<'a> {
     Allowed,
-    /// For this reason.
-    Denied(Cow<'a, str>),
+    /// How often for which reason.
+    Denied(BTreeMap<Cow<'a, str>, u64>),
     Query,
     /// Such as a start.
     Other,
@@ -150,43 +165,59 @@ enum Event<'a> {
 
 impl<'a> Line<'a> {
     fn read(bytes: &'a [u8]) -> Result<Self, String> {
-        let fields: Fields<'_> = serde_json::from_slice(bytes)
-            // The text is one line; which one of the file is said already.
-            .map_err(|error| error.to_string().replace("line 1 column", "column"))?;
+        let fields: Fields<'_> = from_json(bytes)?;
         let missing = |name: &str| format!("{name} is missing or has an unknown value");
+        let time = |text: &str, name| text.parse().map_err(|_| missing(name));
+        if fields.kind == "refusals" {
+            let counted: Counted<'_> = from_json(bytes)?;
+            return Ok(Line {
+                first: time(&counted.from, "from")?,
+                last: time(&counted.to, "to")?,
+                // Who asked as several users is known by how they logged in.
+                impersonator: fields.impersonator.or(counted.principal),
+                target: None,
+                event: Event::Denied(counted.reasons),
+            });
+        }
         let event = match (&*fields.kind, fields.decision.as_deref()) {
             ("decision", Some("allow")) => Event::Allowed,
             ("decision", Some("deny")) => {
-                Event::Denied(fields.reason.ok_or_else(|| missing("reason"))?)
+                let reason = fields.reason.ok_or_else(|| missing("reason"))?;
+                Event::Denied(BTreeMap::from([(reason, 1)]))
             }
             ("decision", _) => return Err(missing("decision")),
             ("query", _) => Event::Query,
             _ => Event::Other,
         };
-        let users = fields.impersonator.zip(fields.target);
-        if users.is_none() && !matches!(event, Event::Other) {
+        let has_users = fields.impersonator.is_some() && fields.target.is_some();
+        if !has_users && !matches!(event, Event::Other) {
             return Err(missing("impersonator or target"));
         }
+        let time = time(&fields.time, "time")?;
         Ok(Line {
-            time: fields.time.parse().map_err(|_| missing("time"))?,
-            users,
+            first: time,
+            last: time,
+            impersonator: fields.impersonator,
+            target: fields.target,
             event,
         })
     }
 
     fn is_asked_for(&self, question: &Audit) -> bool {
-        let (impersonator, target) = match &self.users {
-            Some((impersonator, target)) => (Some(&**impersonator), Some(&**target)),
-            None => (None, None),
+        let is = |wanted: &Option<String>, user: &Option<Cow<'_, str>>| {
+            wanted.is_none() || wanted.as_deref() == user.as_deref()
         };
-        let is = |wanted: &Option<String>, user: Option<&str>| {
-            wanted.is_none() || wanted.as_deref() == user
-        };
-        is(&question.impersonator, impersonator)
-            && is(&question.target, target)
+        is(&question.impersonator, &self.impersonator)
+            && is(&question.target, &self.target)
             && (!question.denied || matches!(self.event, Event::Denied(_)))
-            && question.since.is_none_or(|since| since <= self.time)
+            && question.since.is_none_or(|since| since <= self.last)
     }
+}
+
+fn from_json<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, String> {
+    // The text is one line; which one of the file is said already.
+    serde_json::from_slice(bytes)
+        .map_err(|error| error.to_string().replace("line 1 column", "column"))
 }
 
 /// How often, and from when to when.
@@ -207,10 +238,10 @@ impl Default for Times {
 }
 
 impl Times {
-    fn add(&mut self, time: Timestamp) {
-        self.count += 1;
-        self.first = self.first.min(time);
-        self.last = self.last.max(time);
+    fn add(&mut self, count: u64, line: &Line<'_>) {
+        self.count += count;
+        self.first = self.first.min(line.first);
+        self.last = self.last.max(line.last);
     }
 }
 
@@ -222,43 +253,47 @@ struct Pair {
     times: Times,
 }
 
+/// Impersonator and target. Neither is known of all refusals that were only counted.
+type Users = (Option<String>, Option<String>);
+
+/// In the place of a user in the table.
+const SEVERAL: &str = "(several)";
+
 #[derive(Default)]
 struct Summary {
-    pairs: BTreeMap<(String, String), Pair>,
+    pairs: BTreeMap<Users, Pair>,
     refusals: BTreeMap<String, Times>,
     broken_lines: u64,
 }
 
 impl Summary {
     fn add(&mut self, line: &Line<'_>) {
-        let Some((impersonator, target)) = &line.users else {
+        if matches!(line.event, Event::Other) {
             return;
-        };
-        let pair = self
-            .pairs
-            .entry((impersonator.to_string(), target.to_string()))
-            .or_default();
+        }
+        let owned = |user: &Option<Cow<'_, str>>| user.as_deref().map(str::to_owned);
+        let users = (owned(&line.impersonator), owned(&line.target));
+        let pair = self.pairs.entry(users).or_default();
+        let mut count = 1;
         match &line.event {
             Event::Allowed => pair.allowed += 1,
-            Event::Denied(reason) => {
-                pair.denied += 1;
-                let refusals = self.refusals.entry(reason.to_string()).or_default();
-                refusals.add(line.time);
+            Event::Denied(reasons) => {
+                count = reasons.values().sum();
+                pair.denied += count;
+                for (reason, count) in reasons {
+                    let refusals = self.refusals.entry(reason.to_string()).or_default();
+                    refusals.add(*count, line);
+                }
             }
             Event::Query => pair.queries += 1,
-            Event::Other => return,
+            Event::Other => {}
         }
-        pair.times.add(line.time);
+        pair.times.add(count, line);
     }
 
     /// The busiest first; the order of names otherwise.
-    fn busiest(&self) -> Vec<(&(String, String), &Pair)> {
-        // Types of lines that are not known leave pairs without anything.
-        let mut pairs: Vec<_> = self
-            .pairs
-            .iter()
-            .filter(|(_, pair)| pair.times.count > 0)
-            .collect();
+    fn busiest(&self) -> Vec<(&Users, &Pair)> {
+        let mut pairs: Vec<_> = self.pairs.iter().collect();
         pairs.sort_by_key(|(_, pair)| std::cmp::Reverse(pair.allowed + pair.denied));
         pairs
     }
@@ -303,19 +338,20 @@ impl Summary {
             "refusals": refusals,
             "brokenLines": self.broken_lines,
         });
-        format!("{}\n", escape_controls(&summary.to_string()))
+        format!("{}\n", escape_unseen(&summary.to_string()))
     }
 
     fn text(&self) -> String {
         let time = |time: Timestamp| format!("{time:.0}");
+        let user = |name: &Option<String>| escape_unseen(name.as_deref().unwrap_or(SEVERAL));
         let mut text = String::new();
         let pairs: Vec<_> = self
             .busiest()
             .into_iter()
             .map(|((impersonator, target), pair)| {
                 vec![
-                    escape_controls(impersonator),
-                    escape_controls(target),
+                    user(impersonator),
+                    user(target),
                     pair.allowed.to_string(),
                     pair.denied.to_string(),
                     pair.queries.to_string(),
@@ -343,7 +379,7 @@ impl Summary {
             .into_iter()
             .map(|(reason, times)| {
                 vec![
-                    escape_controls(reason),
+                    escape_unseen(reason),
                     times.count.to_string(),
                     time(times.first),
                     time(times.last),

@@ -1,6 +1,5 @@
 //! `can-i`: one question, or many.
 
-use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
@@ -117,11 +116,6 @@ fn request<'a>(question: &'a CanI, impersonator: Name<'a>, target: Name<'a>) -> 
     Request {
         impersonator,
         target,
-        groups: question
-            .groups
-            .iter()
-            .map(|group| Cow::from(group.as_str()))
-            .collect(),
         chained: question.chained,
         ..Request::new("", "")
     }

@@ -55,9 +55,6 @@ struct CanI {
     /// prints a line `decision<TAB>reason` for each.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["impersonator", "target", "json", "explain"])]
     batch: Option<PathBuf>,
-    /// A group of the impersonator's, besides those that the policy file gives; may be repeated.
-    #[arg(long = "group", value_name = "GROUP")]
-    groups: Vec<String>,
     /// Takes the impersonator as somebody who is already being impersonated.
     #[arg(long)]
     chained: bool,

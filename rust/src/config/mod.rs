@@ -8,7 +8,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::admin::Admins;
-use crate::audit::{self, OnFailure, Rotation};
+use crate::audit::{self, OnFailure, Patience, Rotation};
 use crate::data_size;
 use crate::duration;
 use crate::name::Folding;
@@ -39,6 +39,8 @@ const SIMILAR: f64 = 0.8;
 
 const DEFAULT_AUDIT_SIZE: u64 = 100 * 1024 * 1024;
 const DEFAULT_AUDIT_HISTORY: usize = 30;
+const DEFAULT_AUDIT_MIN_AGE: Duration = Duration::from_secs(7 * 24 * 3600);
+const DEFAULT_REPEATED_REFUSALS: usize = 60;
 
 /// Something wrong with one property.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -100,6 +102,8 @@ pub struct Config {
     pub folding: Folding,
     /// Where decisions are recorded, if at all.
     pub audit: Option<audit::Settings>,
+    /// How many refusals of one principal are recorded each for itself in a minute; 0 is all.
+    pub max_repeated_refusals: usize,
     /// The delegate's file, which the shim reads.
     pub delegate: Option<PathBuf>,
     /// Whether the shim asks the delegate which principal may be which user.
@@ -135,6 +139,10 @@ impl Config {
             allow_chained: reader.boolean(property::ALLOW_CHAINED, false),
             folding,
             audit: reader.audit(),
+            max_repeated_refusals: reader.count(
+                property::AUDIT_MAX_REPEATED_REFUSALS,
+                DEFAULT_REPEATED_REFUSALS,
+            ),
             delegate: reader
                 .get(property::DELEGATE_CONFIG_FILE)
                 .map(|file| PathBuf::from(file.trim())),
@@ -308,6 +316,7 @@ impl<'p> Reader<'p> {
             size: self.data_size(property::AUDIT_ROTATE_SIZE, DEFAULT_AUDIT_SIZE),
             daily: self.boolean(property::AUDIT_ROTATE_DAILY, true),
             keep: self.count(property::AUDIT_MAX_HISTORY, DEFAULT_AUDIT_HISTORY),
+            min_age: self.duration(property::AUDIT_MIN_AGE, DEFAULT_AUDIT_MIN_AGE),
         };
         let file = self
             .get(property::AUDIT_FILE)
@@ -318,6 +327,7 @@ impl<'p> Reader<'p> {
             on_failure,
             query_text,
             rotation,
+            patience: Patience::default(),
         })
     }
 
@@ -395,8 +405,12 @@ mod tests {
             size: 104_857_600,
             daily: true,
             keep: 30,
+            min_age: Duration::from_secs(604_800),
         };
         assert_eq!(audit.rotation, rotation);
+        assert_eq!(audit.patience.writing, Duration::from_secs(5));
+        assert_eq!(audit.patience.closing, Duration::from_secs(8));
+        assert_eq!(config.max_repeated_refusals, 60);
         assert_eq!(config.warnings, Vec::<String>::new());
     }
 
@@ -441,13 +455,17 @@ mod tests {
             ("immuta.impersonation.audit.rotate-size", "0B"),
             ("immuta.impersonation.audit.rotate-daily", "false"),
             ("immuta.impersonation.audit.max-history", " 0 "),
+            ("immuta.impersonation.audit.min-age", "36h"),
+            ("immuta.impersonation.audit.max-repeated-refusals", "0"),
         ]);
         assert_eq!(problems, Vec::<String>::new());
         let rotation = Rotation {
             size: 0,
             daily: false,
             keep: 0,
+            min_age: Duration::from_secs(36 * 3600),
         };
+        assert_eq!(config.max_repeated_refusals, 0);
         let audit = config.audit.unwrap();
         assert_eq!(audit.rotation, rotation);
         assert!(audit.query_text);
@@ -503,6 +521,16 @@ mod tests {
             (
                 "immuta.impersonation.audit.max-history",
                 "-1",
+                "write a number",
+            ),
+            (
+                "immuta.impersonation.audit.min-age",
+                "7",
+                "a number and a unit",
+            ),
+            (
+                "immuta.impersonation.audit.max-repeated-refusals",
+                "many",
                 "write a number",
             ),
             ("immuta.apikey", "k", "only with immuta.endpoint"),

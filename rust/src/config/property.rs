@@ -20,6 +20,8 @@ pub const AUDIT_QUERY_TEXT: &str = "immuta.impersonation.audit.query-text";
 pub const AUDIT_ROTATE_SIZE: &str = "immuta.impersonation.audit.rotate-size";
 pub const AUDIT_ROTATE_DAILY: &str = "immuta.impersonation.audit.rotate-daily";
 pub const AUDIT_MAX_HISTORY: &str = "immuta.impersonation.audit.max-history";
+pub const AUDIT_MIN_AGE: &str = "immuta.impersonation.audit.min-age";
+pub const AUDIT_MAX_REPEATED_REFUSALS: &str = "immuta.impersonation.audit.max-repeated-refusals";
 /// Where Immuta is.
 pub const ENDPOINT: &str = "immuta.endpoint";
 /// The key for Immuta.
@@ -45,7 +47,7 @@ pub const CACHE_STALE_IF_ERROR: &str = "immuta.impersonation.cache.stale-if-erro
 pub const CACHE_MAX_USERS: &str = "immuta.impersonation.cache.max-users";
 
 /// Every name that the engine acts on, and those that only the shim reads.
-pub const KNOWN: [&str; 25] = [
+pub const KNOWN: [&str; 27] = [
     NAME,
     USER_ADMIN,
     GROUP_ADMIN,
@@ -64,6 +66,8 @@ pub const KNOWN: [&str; 25] = [
     AUDIT_ROTATE_SIZE,
     AUDIT_ROTATE_DAILY,
     AUDIT_MAX_HISTORY,
+    AUDIT_MIN_AGE,
+    AUDIT_MAX_REPEATED_REFUSALS,
     ENDPOINT,
     APIKEY,
     APIKEY_FILE,

@@ -8,6 +8,7 @@ use crate::config::Setting;
 use crate::history::Past;
 use crate::metrics::Metric;
 use crate::name::Name;
+use crate::reason::Reason;
 
 use super::Engine;
 
@@ -16,8 +17,6 @@ use super::Engine;
 pub struct Caller<'a> {
     /// The user whose rights count: of a query under impersonation, the target.
     pub user: Name<'a>,
-    /// The user's groups as the query engine knows them; the source's are added.
-    pub groups: Vec<Cow<'a, str>>,
     /// How the client authenticated, for the record.
     pub principal: Option<Name<'a>>,
     /// The query, for the record.
@@ -36,13 +35,14 @@ impl Engine {
     /// The last decisions, the newest first: all of them, or those in which this user is the impersonator
     /// or the target.
     pub fn decisions(&self, of: Option<&Name<'_>>) -> Vec<Past> {
-        let mut decisions = self.history.read(&*self.clock);
-        if let Some(user) = of {
-            let folded = self.folding.fold(user.as_str());
-            let is_user = |name: &str| user.is_valid() && self.folding.fold(name) == folded;
-            decisions.retain(|past| is_user(&past.impersonator) || is_user(&past.target));
-        }
-        decisions
+        let Some(user) = of else {
+            return self.history.read(&*self.clock, |_, _| true);
+        };
+        let folded = self.folding.fold(user.as_str());
+        let is_user = |name: &str| user.is_valid() && self.folding.fold(name) == folded;
+        self.history.read(&*self.clock, |impersonator, target| {
+            is_user(impersonator) || is_user(target)
+        })
     }
 
     /// Who is remembered of the remote permission source.
@@ -56,39 +56,36 @@ impl Engine {
     }
 
     /// Whether somebody is an admin now, judged as the impersonator of a decision is: a disabled account
-    /// is not, and where the source cannot answer, the name and the groups that are known decide.
+    /// is not, and where the source cannot answer, the name decides.
     pub fn is_admin(&self, caller: &Caller<'_>) -> bool {
         if !caller.user.is_valid() {
             return false;
         }
         let view = self.source.view();
-        let user = self.folding.fold(caller.user.as_str());
-        let known = view.user(&user);
-        if let Ok(Some(account)) = &known
-            && !account.is_enabled(|| self.clock.now())
-        {
-            return false;
-        }
-        let own = caller.groups.iter().map(Cow::as_ref);
-        self.admins
-            .reason(&user, || own.chain(view.groups(&user, &known)))
-            .is_some()
+        let person = view.person(view.named(caller.user.as_str()));
+        let standing = self.rules.standing(&person, || self.clock.now());
+        matches!(standing, Ok(Reason::AdminUser | Reason::AdminGroup))
     }
 
     /// Forgets what is remembered of a user, or of everybody, and looks for changed files, if the caller is
     /// an admin; says whether that is so. It leaves a line in the audit file. One that cannot be written
-    /// keeps nobody from taking rights away.
+    /// keeps nobody from taking rights away, and neither does a disk that hangs.
     pub fn flush_for(&self, caller: &Caller<'_>, user: Option<&Name<'_>>) -> bool {
         let allowed = self.is_admin(caller);
         let name = user.map(Name::as_str);
-        if allowed {
-            self.reload();
-            if user.is_none_or(Name::is_valid) {
+        let forget = || {
+            if allowed && user.is_none_or(Name::is_valid) {
                 self.flush(name);
             }
-        }
+        };
+        forget();
         if let Some(audit) = &self.audit {
             audit.record_flush(self.clock.now(), caller, name, allowed);
+        }
+        if allowed {
+            self.reload();
+            // By a new user mapping it may be somebody else who was meant.
+            forget();
         }
         allowed
     }

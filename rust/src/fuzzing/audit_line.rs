@@ -2,6 +2,8 @@
 //!
 //! The input is a list of texts, which take the places of names and of what a query says of itself.
 
+use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -9,8 +11,10 @@ use serde_json::Value;
 
 use super::{fields, is_harmless};
 use crate::audit::batch::Batch;
-use crate::audit::line::{Flush, Query};
-use crate::audit::{Amount, EndedQuery, NamesInSource, escape_controls};
+use crate::audit::line::{Flush, Line, Query};
+use crate::audit::repeated::Refusals;
+use crate::audit::{Amount, EndedQuery, NamesInSource, escape_unseen};
+use crate::clock::SystemClock;
 use crate::engine::{Caller, Path, Request};
 use crate::name::Name;
 use crate::reason::Reason;
@@ -20,8 +24,9 @@ pub(super) fn check(bytes: &[u8]) {
     decision(&texts);
     query(&texts);
     flush(&texts);
+    repeated(&texts);
     let json = Value::from(String::from_utf8_lossy(bytes)).to_string();
-    let escaped = escape_controls(&json);
+    let escaped = escape_unseen(&json);
     assert!(is_harmless(&escaped));
     assert_eq!(
         serde_json::from_str::<Value>(&escaped).ok(),
@@ -41,6 +46,10 @@ fn lossy(texts: &[&[u8]], place: usize) -> String {
 /// The only line.
 fn read(batch: &Batch) -> Value {
     let (_, line) = batch.lines().next().expect("a record leaves a line");
+    read_line(&line)
+}
+
+fn read_line(line: &Line<'_>) -> Value {
     let line = line.json().expect("a line is JSON");
     assert!(is_harmless(&line), "{line:?}");
     let value: Value = serde_json::from_str(&line).expect("a line is JSON");
@@ -161,7 +170,6 @@ fn query(texts: &[&[u8]]) {
 fn flush(texts: &[&[u8]]) {
     let caller = Caller {
         user: Name::from_bytes(text(texts, 0).unwrap_or_default()),
-        groups: Vec::new(),
         principal: text(texts, 1).map(Name::from_bytes),
         query_id: text(texts, 2).map(String::from_utf8_lossy),
     };
@@ -180,5 +188,38 @@ fn flush(texts: &[&[u8]]) {
     match &flushed {
         Some(flushed) => is_name(&line["flushed"], flushed),
         None => assert_eq!(line["flushed"], Value::Null),
+    }
+}
+
+/// Each text is a target that the same principal is refused, the first of them once more.
+fn repeated(texts: &[&[u8]]) {
+    let asker = Name::from_bytes(text(texts, 0).unwrap_or_default());
+    let refusals = Refusals::new(1, true, Arc::new(SystemClock::new()));
+    for target in texts.iter().take(1).chain(texts) {
+        let request = Request {
+            impersonator: asker.clone(),
+            target: Name::from_bytes(target),
+            principal: text(texts, 1).map(Name::from_bytes),
+            ..Request::new("", "")
+        };
+        refusals.has_own_line(&request, Reason::UnknownTarget);
+    }
+    let counted = refusals.close();
+    assert_eq!(counted.len(), usize::from(!texts.is_empty()));
+    for counted in counted {
+        let line = read_line(&counted.line(Timestamp::UNIX_EPOCH));
+        assert_eq!(line["type"], "refusals");
+        assert_eq!(line["repeated"], texts.len());
+        assert_eq!(line["reasons"]["unknown-target"], texts.len());
+        let names = texts.iter().map(|text| String::from_utf8_lossy(text));
+        let distinct = names.collect::<HashSet<_>>().len();
+        // Lone surrogates look alike in one reading and not in the other.
+        let counted = line["distinctTargets"].as_u64().expect("a number");
+        assert!((1..=texts.len() as u64).contains(&counted) && counted <= distinct as u64 + 1);
+        is_name(&line["impersonator"], asker.as_str());
+        match text(texts, 1).map(Name::from_bytes) {
+            Some(principal) => is_name(&line["principal"], principal.as_str()),
+            None => assert_eq!(line["principal"], Value::Null),
+        }
     }
 }

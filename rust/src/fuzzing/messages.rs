@@ -43,11 +43,7 @@ pub(super) fn check(bytes: &[u8]) {
         Packed::default().optional(viewer.as_ref().map(Name::as_str))
     });
     holds(bytes, wire::read_caller, |caller| {
-        let by_group = caller.groups.iter().any(|group| group == "wheel");
-        let expected = match caller.user.as_str() {
-            "carol" => false,
-            user => is_user(&caller.user) && (user == "root" || by_group),
-        };
+        let expected = caller.user.as_str() == "root";
         assert_eq!(ENGINE.is_admin(caller), expected, "{caller:?}");
         packed_caller(caller)
     });
@@ -71,11 +67,6 @@ fn is_the_same_in_units(request: &Request<'_>) {
     };
     let optional =
         |text: Option<&str>| text.map_or(vec![0], |text| [vec![1], string(text)].concat());
-    let groups: Vec<u16> = request
-        .groups
-        .iter()
-        .flat_map(|group| string(group))
-        .collect();
     let units = [
         vec![
             u16::from(request.path == Path::Property),
@@ -85,8 +76,6 @@ fn is_the_same_in_units(request: &Request<'_>) {
         string(request.target.as_str()),
         optional(request.principal.as_ref().map(Name::as_str)),
         optional(request.query_id.as_deref()),
-        vec![request.groups.len() as u16],
-        groups,
     ]
     .concat();
     if units.len() <= wire::MOST_UNITS && !packed_request(request).has_replaced {
@@ -188,7 +177,6 @@ fn packed_request(request: &Request<'_>) -> Packed {
         .text(request.target.as_str())
         .optional(request.principal.as_ref().map(Name::as_str))
         .optional(request.query_id.as_deref())
-        .list(&request.groups)
 }
 
 fn packed_caller(caller: &Caller<'_>) -> Packed {
@@ -196,7 +184,6 @@ fn packed_caller(caller: &Caller<'_>) -> Packed {
         .text(caller.user.as_str())
         .optional(caller.principal.as_ref().map(Name::as_str))
         .optional(caller.query_id.as_deref())
-        .list(&caller.groups)
 }
 
 fn packed_query(query: &EndedQuery) -> Packed {
@@ -244,7 +231,6 @@ static ENGINE: LazyLock<Engine> = LazyLock::new(|| {
         ("immuta.impersonation.allow-http", "true"),
         ("immuta.apikey", "never-sent"),
         ("immuta.user.admin", "root"),
-        ("immuta.group.admin", "wheel"),
         ("immuta.impersonation.audit.file", ""),
     ]
     .map(|(key, value)| (key.to_owned(), value.to_owned()))
@@ -268,14 +254,12 @@ fn is_user(name: &Name<'_>) -> bool {
 /// The decision table on these few users.
 fn expected(request: &Request<'_>) -> Reason {
     let (impersonator, target) = (request.impersonator.as_str(), request.target.as_str());
-    let by_group = request.groups.iter().any(|group| group == "wheel");
-    let admin = match impersonator {
-        "root" => Some(Reason::AdminUser),
-        _ => by_group.then_some(Reason::AdminGroup),
-    };
+    let admin = (impersonator == "root").then_some(Reason::AdminUser);
+    let is_login_name = !request.chained && request.principal.as_ref() == Some(&request.target);
     match (user(impersonator), user(target)) {
         _ if !is_user(&request.impersonator) || !is_user(&request.target) => Reason::InvalidName,
         _ if impersonator == target => Reason::SelfTarget,
+        _ if is_login_name => Reason::LoginName,
         _ if request.chained => Reason::Chained,
         (None, _) if admin.is_none() => Reason::UnknownUser,
         (Some(user), _) if user.disabled => Reason::UserDisabled,

@@ -71,7 +71,7 @@ fn fields(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     bytes.split(|byte| *byte == 0xff)
 }
 
-/// Whether a text stays on its line and drives no terminal. The characters are counted up here, since it
+/// Whether a text stays on its line, drives no terminal and hides nothing. The characters are counted up here, since it
 /// is the list in `audit` that is judged.
 fn is_harmless(text: &str) -> bool {
     !text.chars().any(|character| {
@@ -79,10 +79,13 @@ fn is_harmless(text: &str) -> bool {
             character,
             '\0'..='\x1f'
                 | '\x7f'..='\u{9f}'
-                | '\u{200e}'
-                | '\u{200f}'
+                | '\u{ad}'
+                | '\u{61c}'
+                | '\u{200b}'..='\u{200f}'
                 | '\u{2028}'..='\u{202e}'
-                | '\u{2066}'..='\u{2069}'
+                | '\u{2060}'..='\u{206f}'
+                | '\u{feff}'
+                | '\u{e0000}'..='\u{e007f}'
         )
     })
 }

@@ -1,5 +1,6 @@
 //! User mappings: the first rule that matches decides, and what it makes can be a user's name.
 
+use std::collections::BTreeSet;
 use std::str;
 
 use serde_json::value::RawValue;
@@ -8,7 +9,7 @@ use super::members::Members;
 use super::policy_file::explains_itself;
 use crate::name::Folding;
 use crate::pattern::Pattern;
-use crate::user_mapping::UserMapping;
+use crate::user_mapping::{Mapped, UserMapping};
 
 const NAMES: [&str; 8] = [
     "alice",
@@ -45,10 +46,11 @@ fn maps_by_the_first_rule(mapping: &UserMapping, bytes: &[u8], folding: Folding)
     for name in NAMES {
         let name = folding.fold(name);
         let mapped = mapping.map(&name);
-        if let Some(made) = &mapped {
+        if let Mapped::To(made) = &mapped {
             assert!(!made.is_empty() && made.len() <= 256 && !made.chars().any(char::is_control));
             assert_eq!(folding.fold(made), made.as_str(), "it is folded");
         }
+        one_spelling_is_taken(mapping, &name);
         let first = rules.iter().find(|rule| {
             let pattern = rule.value("pattern").expect("a rule has a pattern");
             let pattern = pattern.as_str().expect("a pattern is a text");
@@ -56,12 +58,36 @@ fn maps_by_the_first_rule(mapping: &UserMapping, bytes: &[u8], folding: Folding)
                 .expect("only patterns are accepted")
                 .matches(&name)
         });
-        let allows = |rule: &&Members<'_>| rule.value("allow").is_none_or(|allow| allow != false);
-        match first.filter(allows) {
-            None => assert_eq!(mapped, None, "{name:?}"),
-            Some(rule) => is_the_text_of(rule, mapped.as_deref(), folding),
+        let allows = |rule: &Members<'_>| rule.value("allow").is_none_or(|allow| allow != false);
+        match first {
+            None => assert_eq!(mapped, Mapped::Nobody, "{name:?}"),
+            Some(rule) if !allows(rule) => assert_eq!(mapped, Mapped::Forbidden, "{name:?}"),
+            Some(rule) => {
+                let made = match &mapped {
+                    Mapped::To(made) => Some(made.as_str()),
+                    Mapped::Nobody | Mapped::Forbidden => None,
+                };
+                is_the_text_of(rule, made, folding);
+            }
         }
     }
+}
+
+/// Of the spellings that are mapped to one user, the mapping takes one at the most.
+fn one_spelling_is_taken(mapping: &UserMapping, name: &str) {
+    let spellings = [
+        name.to_owned(),
+        name.to_lowercase(),
+        name.to_uppercase(),
+        format!(" {name}"),
+    ];
+    let taken: BTreeSet<&String> = spellings
+        .iter()
+        .filter(|spelling| mapping.other_spelling(spelling).is_none())
+        .filter(|spelling| mapping.map(spelling) == mapping.map(name))
+        .filter(|spelling| matches!(mapping.map(spelling), Mapped::To(_)))
+        .collect();
+    assert!(taken.len() <= 1, "{taken:?}");
 }
 
 /// Judges texts that are the same for every name.

@@ -114,11 +114,25 @@ impl Pattern {
         &self.single_dots
     }
 
-    /// Whether the pattern matches everything, as far as two very different texts can tell.
+    /// Whether the pattern matches everybody, as far as unlikely names can tell: all long ones, all short ones, or all
+    /// that are plain ASCII.
     pub fn matches_everything(&self) -> bool {
-        self.matches("") && self.matches("\u{2603}zq-7 canary")
+        CANARIES
+            .iter()
+            .any(|names| names.iter().all(|name| self.matches(name)))
     }
 }
+
+/// Names that nobody has, each group unlike each other in all but one respect.
+const CANARIES: [[&str; 3]; 3] = [
+    [
+        "\u{2603}zq-7 canary",
+        "k0(V\u{f6}gel)/\u{3c0}~",
+        "\u{416}__#{unlikely}\u{1f426}9",
+    ],
+    ["\u{2603}q7", "~\u{416}K", "0_\u{f6}"],
+    ["zq-7 canary!", "X9#unlikely@Q", "0__(k)~;z"],
+];
 
 /// What a text must have to match a pattern written for Java, which is not compiled for that; nothing if it
 /// is not a pattern.
@@ -311,9 +325,25 @@ mod tests {
 
     #[test]
     fn matching_everything_is_noticed() {
-        assert!(pattern(".*").matches_everything());
-        assert!(pattern("(?:a|.*)").matches_everything());
-        assert!(!pattern("admin_.*").matches_everything());
+        for everybody in [
+            ".*",
+            ".+",
+            ".{1,}",
+            ".{1,8}",
+            "..+",
+            "(?s).+",
+            r"[^\n]+",
+            r"[^\x00]*",
+            r"\S+",
+            "[ -~]+",
+            "(?:a|.*)",
+            "admin|.+",
+        ] {
+            assert!(pattern(everybody).matches_everything(), "{everybody}");
+        }
+        for some in ["admin_.*", "admin.+", ".*@corp", r"\d+", "[a-z]{4,}", "a|b"] {
+            assert!(!pattern(some).matches_everything(), "{some}");
+        }
     }
 
     #[test]

@@ -19,6 +19,11 @@ impl Scopes {
             .find_map(|number| self.scopes[number].decide(subject))
     }
 
+    /// Whether it matters for any of them which groups somebody has.
+    pub fn are_by_group(&self) -> bool {
+        self.scopes.iter().any(Scope::is_by_group)
+    }
+
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.scopes.is_empty()

@@ -14,6 +14,7 @@ use lru::LruCache;
 use parking_lot::Mutex;
 use regex::Captures;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use thiserror::Error;
 
 use crate::name::Folding;
@@ -31,6 +32,9 @@ pub struct ScopeEntry {
     #[serde(alias = "newUser")]
     new_user: Option<String>,
     new_group: Option<String>,
+    /// Known so that it can be refused in words.
+    #[serde(alias = "originalRole")]
+    original_role: Option<IgnoredAny>,
     #[serde(default = "allowed")]
     allow: bool,
 }
@@ -50,6 +54,11 @@ pub enum ScopeError {
         /// What is wrong with its pattern.
         error: PatternError,
     },
+    /// It is about roles.
+    #[error(
+        "original_role: rules by role do not work here, since a role is chosen by each session and is unknown to the permission source; write original_group, or original_user"
+    )]
+    Role,
     /// Nothing says whom the scope is about.
     #[error("a scope needs new_user or new_group")]
     NoTarget,
@@ -97,6 +106,9 @@ impl Scope {
         folding: Folding,
         shared: &mut Shared,
     ) -> Result<Self, ScopeError> {
+        if entry.original_role.is_some() {
+            return Err(ScopeError::Role);
+        }
         let mut compile = |key, source: &Option<String>, folding| {
             source
                 .as_deref()
@@ -122,6 +134,11 @@ impl Scope {
             new_group,
             allow: entry.allow,
         })
+    }
+
+    /// Whether it matters which groups somebody has.
+    pub fn is_by_group(&self) -> bool {
+        self.original_group.is_some() || self.new_group.is_some()
     }
 
     /// Whether this scope allows the pair, or nothing if it does not match it.

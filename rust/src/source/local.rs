@@ -1,8 +1,9 @@
 //! The local files: the policy file, the group file and the user mapping.
 
 use std::fmt::Display;
+use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::clock::Clock;
 use crate::config::{GROUP_FILE, POLICY_FILE, Problem, USER_MAPPING_FILE};
@@ -47,6 +48,18 @@ impl Files {
             .flatten()
             .flat_map(|watch| rights::warnings(&watch.path, Secrecy::Public))
             .collect()
+    }
+
+    /// Whether rules go by groups, and nothing says which groups a user has. False for files with mistakes.
+    pub fn miss_groups(&self, admins_by_group: bool) -> bool {
+        let policy = self.policy.as_ref().and_then(|watch| {
+            let parser = self.policy_kind().parser(self.folding);
+            watched::read(&watch.path, Secrecy::Public, &parser).ok()
+        });
+        policy.is_some_and(|policy| {
+            let by_group = admins_by_group || policy.scopes.are_by_group();
+            by_group && self.groups.is_none() && !policy.has_groups()
+        }) || (self.policy.is_none() && admins_by_group && self.groups.is_none())
     }
 
     fn policy_kind(&self) -> Kind<Policy> {
@@ -163,11 +176,15 @@ impl LocalFiles {
         }
     }
 
-    /// Looks for changes at once.
-    pub fn reload_if_changed(&self) {
-        reload(self.policy.as_ref());
-        reload(self.groups.as_ref());
-        reload(self.mapping.as_ref());
+    /// Has changes looked for at once, and waits for that, but not beyond this time. Names the files that were not
+    /// looked at by then.
+    pub fn reload_if_changed(&self, until: Instant) -> Vec<&Path> {
+        let files = [
+            reload(self.policy.as_ref(), until),
+            reload(self.groups.as_ref(), until),
+            reload(self.mapping.as_ref(), until),
+        ];
+        files.into_iter().flatten().collect()
     }
 }
 
@@ -175,10 +192,12 @@ fn trusted<T>(file: Option<&Current<T>>) -> bool {
     file.is_none_or(|current| current.trusted)
 }
 
-fn reload<T: Display + Send + Sync + 'static>(file: Option<&WatchedFile<T>>) {
-    if let Some(file) = file {
-        file.reload_if_changed();
-    }
+fn reload<T: Display + Send + Sync + 'static>(
+    file: Option<&WatchedFile<T>>,
+    until: Instant,
+) -> Option<&Path> {
+    let file = file?;
+    (!file.reload_if_changed(until)).then(|| file.path())
 }
 
 /// What the files say at one moment. A file that is not configured is absent.

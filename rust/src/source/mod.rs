@@ -4,6 +4,7 @@ pub mod group_file;
 pub mod immuta;
 pub mod local;
 pub mod lookup;
+mod person;
 pub mod rights;
 pub mod settings;
 pub mod watched;
@@ -11,17 +12,24 @@ pub mod watched;
 use std::borrow::Cow;
 use std::cell::Cell;
 use std::ops::Deref;
+use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use thiserror::Error;
 
 use crate::cache::{Cache, Remembered};
 use crate::clock::Clock;
 use crate::metrics::Metric;
+use crate::name::Folding;
+use crate::policy::Policy;
 use crate::scope::Scopes;
+use crate::source::group_file::GroupFile;
 use crate::source::local::{LocalFiles, Snapshot};
 use crate::user::User;
+use crate::user_mapping::Mapped;
+
+pub use person::{Found, Named, Person};
 
 /// A permission source cannot answer. It is neither a yes nor a no.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -52,15 +60,22 @@ impl Deref for Known<'_> {
 pub struct Source {
     files: LocalFiles,
     remote: Option<Cache>,
+    folding: Folding,
     clock: Arc<dyn Clock>,
 }
 
 impl Source {
     /// Users come from the remote source if there is one, else from the policy file.
-    pub fn new(files: LocalFiles, remote: Option<Cache>, clock: Arc<dyn Clock>) -> Self {
+    pub fn new(
+        files: LocalFiles,
+        remote: Option<Cache>,
+        folding: Folding,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
         Source {
             files,
             remote,
+            folding,
             clock,
         }
     }
@@ -70,6 +85,7 @@ impl Source {
         let now = self.clock.elapsed();
         View {
             files: self.files.snapshot(now),
+            folding: self.folding,
             remote: self
                 .remote
                 .as_ref()
@@ -91,9 +107,9 @@ impl Source {
         Cache::metrics(self.remote.as_ref())
     }
 
-    /// Looks for changed files at once.
-    pub fn reload_if_changed(&self) {
-        self.files.reload_if_changed();
+    /// Has changed files looked for at once, and names those that nobody could look at by then.
+    pub fn reload_if_changed(&self, until: Instant) -> Vec<&Path> {
+        self.files.reload_if_changed(until)
     }
 
     /// Forgets what is remembered of everybody.
@@ -103,10 +119,10 @@ impl Source {
         }
     }
 
-    /// Forgets what is remembered of the user of this name, which is the query engine's, folded.
-    pub fn flush_user(&self, folded: &str) {
-        if let (Some(cache), Some(name)) = (&self.remote, self.view().name_in_source(folded)) {
-            cache.flush_user(&name);
+    /// Forgets what is remembered of the user of this name, which is the query engine's.
+    pub fn flush_user(&self, name: &str) {
+        if let (Some(cache), Some(name)) = (&self.remote, self.view().named(name).in_source()) {
+            cache.flush_user(name);
         }
     }
 }
@@ -115,35 +131,90 @@ impl Source {
 /// deadline for all that has to be looked up.
 pub struct View<'s> {
     files: Snapshot,
+    folding: Folding,
     remote: Option<(&'s Cache, Duration)>,
     now: Cell<Duration>,
 }
 
 impl View<'_> {
-    /// Looks a user up by the query engine's name, folded.
-    ///
-    /// # Errors
-    ///
-    /// A file has been broken for too long, or the remote source did not say.
-    pub fn user(&self, folded: &str) -> Result<Option<Known<'_>>, Unavailable> {
-        if !self.files.trusted {
-            return Err(Unavailable);
+    /// What is known of a name without asking the source.
+    pub fn named<'n>(&self, asked: &'n str) -> Named<'n> {
+        let mut folded = self.fold(asked);
+        let mut canonical = Cow::Borrowed(asked);
+        let mut source_spells = self.folding == Folding::CaseInsensitive;
+        let mapped = self.files.mapping().map(|mapping| {
+            let mapped = mapping.map(&folded);
+            source_spells &=
+                matches!(&mapped, Mapped::To(name) if *name == folded.trim_matches(' '));
+            if source_spells {
+                return mapped;
+            }
+            let Some(spelling) = mapping.other_spelling(asked) else {
+                return mapped;
+            };
+            folded = Cow::Owned(self.fold(&spelling).into_owned());
+            canonical = Cow::Owned(spelling);
+            // A spelling of which nobody can say that it is the same user's is nobody's.
+            if mapping.map(&folded) == mapped {
+                mapped
+            } else {
+                Mapped::Forbidden
+            }
+        });
+        Named {
+            asked,
+            canonical,
+            folded,
+            mapped,
+            source_spells,
         }
-        let Some(name) = self.name_in_source(folded) else {
-            return Ok(None);
+    }
+
+    /// Looks a user up.
+    pub fn person<'v>(&'v self, named: Named<'v>) -> Person<'v> {
+        let found = self.find(&named);
+        Person::new(self, named, found)
+    }
+
+    fn find(&self, named: &Named<'_>) -> Found<'_> {
+        if named.mapped == Some(Mapped::Forbidden) {
+            return Found::Forbidden;
+        }
+        let Some(name) = named.in_source() else {
+            return if self.files.trusted {
+                Found::Unknown
+            } else {
+                Found::Unavailable(None)
+            };
         };
-        match self.remote {
-            Some((cache, deadline)) => {
-                let found = cache.user(&name, &self.now, deadline)?;
-                Ok(found.map(Known::Remembered))
-            }
+        let found = match self.remote {
+            Some((cache, _)) if !self.files.trusted => Err(cache.last_known(name)),
+            Some((cache, deadline)) => cache
+                .user(name, &self.now, deadline)
+                .map_err(|Unavailable| cache.last_known(name)),
             None => {
-                let policy = self.files.policy();
-                Ok(policy
-                    .and_then(|policy| policy.user(&name))
-                    .map(Known::Listed))
+                let user = self.files.policy().and_then(|policy| policy.user(name));
+                return match (user.map(Known::Listed), self.files.trusted) {
+                    (Some(user), true) => Found::Known(user),
+                    (None, true) => Found::Unknown,
+                    (user, false) => Found::Unavailable(user),
+                };
             }
+        };
+        match found {
+            Ok(user) => user.map_or(Found::Unknown, |user| Found::Known(Known::Remembered(user))),
+            Err(last) => Found::Unavailable(last.map(Known::Remembered)),
         }
+    }
+
+    /// The form of a name that is compared.
+    pub fn fold<'n>(&self, name: &'n str) -> Cow<'n, str> {
+        self.folding.fold(name)
+    }
+
+    /// Whether looking a user up may ask another system.
+    pub fn asks_another_system(&self) -> bool {
+        self.remote.is_some()
     }
 
     /// The clock's time when it was last read for this decision.
@@ -151,37 +222,22 @@ impl View<'_> {
         self.now.get()
     }
 
-    /// The name that the source knows a user by; `None` if it knows no such user.
-    fn name_in_source<'n>(&self, folded: &'n str) -> Option<Cow<'n, str>> {
-        match self.files.mapping() {
-            Some(mapping) => mapping.map(folded).map(Cow::Owned),
-            None => Some(Cow::Borrowed(folded)),
-        }
-    }
-
     /// Whether there is a user mapping.
     pub fn maps_names(&self) -> bool {
         self.files.mapping().is_some()
     }
 
-    /// What is to be said of a user to whoever knows the query engine's name only: what the user mapping
-    /// makes of it. Nothing without a user mapping.
-    pub fn mapped(&self, folded: &str) -> Option<Mapped> {
-        let mapping = self.files.mapping()?;
-        Some(mapping.map(folded).map_or(Mapped::Nobody, Mapped::To))
+    /// Groups by user name, in the last version of the file that could be read.
+    fn group_file(&self) -> Option<&GroupFile> {
+        self.files.groups()
     }
 
-    /// The groups of a user who was looked up by this folded name; none where the source cannot be asked.
-    pub fn groups<'v>(
-        &'v self,
-        folded: &str,
-        known: &'v Result<Option<Known<'_>>, Unavailable>,
-    ) -> impl Iterator<Item = &'v str> {
-        let user = known.as_ref().ok();
-        let own = user.and_then(Option::as_ref).into_iter();
-        let listed = self.files.groups().filter(|_| user.is_some());
-        own.flat_map(|user| user.groups().iter().map(String::as_str))
-            .chain(listed.into_iter().flat_map(|file| file.groups(folded)))
+    /// Whether rules go by groups, and nothing says which groups a user has.
+    pub fn misses_groups(&self, admins_by_group: bool) -> bool {
+        let by_group = admins_by_group || self.scopes().is_some_and(Scopes::are_by_group);
+        by_group
+            && self.group_file().is_none()
+            && !self.files.policy().is_some_and(Policy::has_groups)
     }
 
     /// The scopes, if there are any. They still hold when lookups fail.
@@ -189,13 +245,4 @@ impl View<'_> {
         let policy = self.files.policy()?;
         Some(&policy.scopes).filter(|scopes| !scopes.is_empty())
     }
-}
-
-/// What the user mapping makes of a name.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Mapped {
-    /// The name that the source knows.
-    To(String),
-    /// No user of the source.
-    Nobody,
 }

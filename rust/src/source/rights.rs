@@ -7,7 +7,7 @@
 
 use std::fs::{self, Metadata};
 use std::io;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::StatVfsMountFlags;
@@ -19,13 +19,25 @@ const STICKY: u32 = 0o1000;
 const NOT_WITH_A_SECRET: u32 = 0o077;
 const NOT_WITH_A_SECRET_OF_ROOT: u32 = 0o037;
 
-/// Whether others may read a file.
+/// What others may do with a file. Nobody else may write it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Secrecy {
-    /// Everybody may.
+    /// It decides. Everybody may read it.
     Public,
-    /// Nobody may but the server, and root.
+    /// It is what is looked at when something has happened. Everybody may read it.
+    Record,
+    /// Nobody may read it but the server, and root.
     Secret,
+}
+
+impl Secrecy {
+    /// What somebody else could do who can write it.
+    fn harm(self) -> &'static str {
+        match self {
+            Secrecy::Record => "forge the record or empty it",
+            Secrecy::Public | Secrecy::Secret => "give themselves permissions",
+        }
+    }
 }
 
 /// What is judged: the file that was opened, whatever its path leads to by now.
@@ -38,12 +50,15 @@ struct File {
     open_folder: Option<PathBuf>,
 }
 
-/// Says why an open file must not be used, and what to do.
+/// Says why an open file must not be used, and what to do. A device, which a record may be, is everybody's by its nature.
 ///
 /// # Errors
 ///
 /// The sentence, which continues one that begins with the file's path.
 pub fn check(path: &Path, opened: &Metadata, secrecy: Secrecy) -> Result<(), String> {
+    if secrecy == Secrecy::Record && opened.file_type().is_char_device() {
+        return Ok(());
+    }
     let file = File {
         owner: opened.uid(),
         mode: opened.mode() & 0o7777,
@@ -54,7 +69,7 @@ pub fn check(path: &Path, opened: &Metadata, secrecy: Secrecy) -> Result<(), Str
             .map(|folder| folder.path),
     };
     match secrecy {
-        Secrecy::Public => file.check_public(),
+        Secrecy::Public | Secrecy::Record => file.check_writers(secrecy.harm()),
         Secrecy::Secret => file.check_secret(),
     }
 }
@@ -64,7 +79,7 @@ impl File {
         self.owner != ROOT && self.owner != self.server
     }
 
-    fn check_public(&self) -> Result<(), String> {
+    fn check_writers(&self, harm: &str) -> Result<(), String> {
         let File {
             owner,
             mode,
@@ -73,7 +88,7 @@ impl File {
         } = self;
         if mode & WRITABLE_BY_EVERYBODY != 0 {
             return Err(format!(
-                "can be written by everybody (mode {mode:04o}), who could give themselves permissions; look for changes, then take that away by chmod o-w"
+                "can be written by everybody (mode {mode:04o}), who could {harm}; look for changes, then take that away by chmod o-w"
             ));
         }
         match &self.open_folder {
@@ -132,13 +147,15 @@ pub fn warnings(path: &Path, secrecy: Secrecy) -> Vec<String> {
         .collect();
     // A secret of somebody else is refused.
     let owner = fs::metadata(path).map(|file| file.uid());
-    if let (Secrecy::Public, Ok(owner)) = (secrecy, owner)
+    if secrecy != Secrecy::Secret
+        && let Ok(owner) = owner
         && owner != ROOT
         && owner != server
     {
         warnings.push(format!(
-            "{} belongs to user {owner}, who can give themselves permissions by changing it; give it to root or to the server's user {server}",
-            path.display()
+            "{} belongs to user {owner}, who can {} by changing it; give it to root or to the server's user {server}",
+            path.display(),
+            secrecy.harm()
         ));
     }
     warnings
@@ -186,6 +203,7 @@ mod tests {
 
     const SERVER: u32 = 1000;
     const STRANGER: u32 = 1001;
+    const HARM: &str = "do harm";
 
     fn file(owner: u32, mode: u32) -> File {
         File {
@@ -222,14 +240,25 @@ mod tests {
     fn what_everybody_can_write_is_refused_whoever_owns_it() {
         for owner in [ROOT, SERVER, STRANGER] {
             for mode in [0o666, 0o646, 0o602, 0o777] {
-                let problem = file(owner, mode).check_public().unwrap_err();
+                let problem = file(owner, mode).check_writers(HARM).unwrap_err();
                 assert!(problem.contains("chmod o-w"), "{problem}");
                 assert!(problem.contains(&format!("{mode:04o}")), "{problem}");
             }
             for mode in [0o400, 0o600, 0o640, 0o644, 0o664, 0o775] {
-                assert_eq!(file(owner, mode).check_public(), Ok(()), "{mode:o}");
+                assert_eq!(file(owner, mode).check_writers(HARM), Ok(()), "{mode:o}");
             }
         }
+    }
+
+    #[test]
+    fn a_record_that_everybody_can_write_is_refused_unless_it_is_a_device() {
+        let (_folder, path) = made(0o755, 0o666);
+        let problem = checked(&path, Secrecy::Record).unwrap_err();
+        assert!(problem.contains("forge the record"), "{problem}");
+        set(&path, 0o640);
+        assert_eq!(checked(&path, Secrecy::Record), Ok(()));
+        assert_eq!(checked(Path::new("/dev/null"), Secrecy::Record), Ok(()));
+        assert!(checked(Path::new("/dev/null"), Secrecy::Public).is_err());
     }
 
     #[test]
@@ -238,11 +267,11 @@ mod tests {
             open_folder: Some(PathBuf::from("/tmp")),
             ..file(owner, 0o644)
         };
-        let problem = in_open_folder(STRANGER).check_public().unwrap_err();
+        let problem = in_open_folder(STRANGER).check_writers(HARM).unwrap_err();
         assert!(problem.contains("user 1001"), "{problem}");
         assert!(problem.contains("/tmp"), "{problem}");
         for owner in [ROOT, SERVER] {
-            assert_eq!(in_open_folder(owner).check_public(), Ok(()));
+            assert_eq!(in_open_folder(owner).check_writers(HARM), Ok(()));
         }
     }
 
@@ -304,7 +333,7 @@ mod tests {
     fn a_folder_that_everybody_can_write_is_warned_of() {
         for (mode, warned) in [(0o755, 0), (0o775, 0), (0o1777, 0), (0o777, 1)] {
             let (folder, path) = made(mode, 0o600);
-            for secrecy in [Secrecy::Public, Secrecy::Secret] {
+            for secrecy in [Secrecy::Public, Secrecy::Record, Secrecy::Secret] {
                 let found = warnings(&path, secrecy);
                 assert_eq!(found.len(), warned, "{mode:o}: {found:?}");
                 let name = folder.path().display().to_string();

@@ -84,7 +84,10 @@ impl Settings {
             .map(|remote| remote.start(clock, log, lookup))
             .transpose();
         match (files, remote) {
-            (Ok(files), Ok(remote)) => Ok(Source::new(files, remote, Arc::clone(clock))),
+            (Ok(files), Ok(remote)) => {
+                let folding = self.files.folding;
+                Ok(Source::new(files, remote, folding, Arc::clone(clock)))
+            }
             (files, remote) => {
                 let mut problems = files.err().unwrap_or_default();
                 problems.extend(remote.err());

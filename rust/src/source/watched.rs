@@ -11,10 +11,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arc_swap::{ArcSwap, Guard};
-use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use foldhash::quality::RandomState;
 use parking_lot::Mutex;
 use thiserror::Error;
@@ -27,6 +27,12 @@ use crate::source::rights::{self, Secrecy};
 /// A file that nobody could look at for this long, besides its own limits, counts as broken: its
 /// disk may hang.
 const LONGEST_SILENCE: Duration = Duration::from_secs(60);
+
+/// How many may wait for a look at the file.
+const ASKING: usize = 16;
+
+/// How long the thread that watches a file is waited for when nobody needs it any more.
+const LONGEST_END: Duration = Duration::from_millis(400);
 
 /// Linux's `O_NONBLOCK`: a pipe at which nobody writes is opened at once instead of never.
 const WITHOUT_WAITING: i32 = 0o4000;
@@ -308,10 +314,19 @@ impl<T: Display> State<T> {
     }
 }
 
-/// A file that is watched for changes by a thread of its own until it is dropped.
+/// A file that is watched for changes by a thread of its own until it is dropped. Only that thread looks at the file,
+/// so that it alone is lost to a disk that hangs.
 pub struct WatchedFile<T> {
     state: Arc<State<T>>,
-    watcher: Option<(Sender<()>, JoinHandle<()>)>,
+    watcher: Option<Watcher>,
+}
+
+struct Watcher {
+    /// Whoever wants the file to be looked at sends what is dropped afterwards.
+    looks: Sender<Sender<()>>,
+    /// Is disconnected when the thread has ended.
+    ended: Receiver<()>,
+    thread: JoinHandle<()>,
 }
 
 impl<T: Display + Send + Sync + 'static> WatchedFile<T> {
@@ -328,12 +343,18 @@ impl<T: Display + Send + Sync + 'static> WatchedFile<T> {
         log: Arc<Log>,
     ) -> Result<Self, FileError> {
         let mut file = WatchedFile::unwatched(kind, watch, parser, clock, log)?;
-        let (stop, stopped) = bounded::<()>(0);
+        let (looks, asked) = bounded::<Sender<()>>(ASKING);
+        let (alive, ended) = bounded::<()>(0);
         let state = Arc::clone(&file.state);
-        let watcher = thread::Builder::new()
+        let thread = thread::Builder::new()
             .name("impersonation-files".to_owned())
             .spawn(move || {
-                while stopped.recv_timeout(state.watch.refresh) == Err(RecvTimeoutError::Timeout) {
+                let _alive = alive;
+                loop {
+                    let asks = asked.recv_timeout(state.watch.refresh);
+                    if matches!(asks, Err(RecvTimeoutError::Disconnected)) {
+                        break;
+                    }
                     state.reload_if_changed();
                 }
             })
@@ -341,7 +362,11 @@ impl<T: Display + Send + Sync + 'static> WatchedFile<T> {
                 path: file.state.watch.path.clone(),
                 error,
             })?;
-        file.watcher = Some((stop, watcher));
+        file.watcher = Some(Watcher {
+            looks,
+            ended,
+            thread,
+        });
         Ok(file)
     }
 
@@ -386,18 +411,32 @@ impl<T: Display + Send + Sync + 'static> WatchedFile<T> {
         }
     }
 
-    /// Looks for a change at once.
-    pub fn reload_if_changed(&self) {
-        self.state.reload_if_changed();
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.state.watch.path
+    }
+
+    /// Has the file looked at for a change at once, and waits for that, but not beyond this time. Whether it was.
+    pub fn reload_if_changed(&self, until: Instant) -> bool {
+        let Some(watcher) = &self.watcher else {
+            self.state.reload_if_changed();
+            return true;
+        };
+        let (done, looked) = bounded(0);
+        watcher.looks.send_deadline(done, until).is_ok()
+            && looked.recv_deadline(until) == Err(RecvTimeoutError::Disconnected)
     }
 }
 
 impl<T> Drop for WatchedFile<T> {
     fn drop(&mut self) {
-        if let Some((stop, watcher)) = self.watcher.take() {
-            drop(stop);
-            // A watcher that panicked has nothing left to stop.
-            let _ = watcher.join();
+        if let Some(watcher) = self.watcher.take() {
+            drop(watcher.looks);
+            // One that hangs ends when it comes back. One that panicked has nothing left to stop.
+            let ended = watcher.ended.recv_timeout(LONGEST_END);
+            if ended == Err(RecvTimeoutError::Disconnected) {
+                let _ = watcher.thread.join();
+            }
         }
     }
 }
@@ -474,7 +513,7 @@ mod tests {
         fixture.write(ALICE);
         let source = fixture.open();
         fixture.write(BOB);
-        source.reload_if_changed();
+        source.state.reload_if_changed();
         assert_eq!(says(&source).as_deref(), Some(BOB));
         assert!(fixture.log.drain()[0].text.contains("reloaded: bob"));
     }
@@ -484,7 +523,7 @@ mod tests {
         let fixture = Fixture::new();
         fixture.write(ALICE);
         let source = fixture.open();
-        source.reload_if_changed();
+        source.state.reload_if_changed();
         assert_eq!(fixture.log.drain(), []);
     }
 
@@ -496,12 +535,12 @@ mod tests {
             let source = fixture.open();
             for _ in 0..changes {
                 fixture.write("carol");
-                source.reload_if_changed();
+                source.state.reload_if_changed();
             }
             fixture.write(BOB);
             // As where the file system's clock has not moved on, and both are of one size.
             source.state.looked.lock().stamp = Stamp::of(&fixture.path());
-            source.reload_if_changed();
+            source.state.reload_if_changed();
             assert_eq!(says(&source).as_deref(), Some(BOB));
         }
     }
@@ -512,9 +551,9 @@ mod tests {
         fixture.write(ALICE);
         let source = fixture.open();
         fixture.write("{");
-        source.reload_if_changed();
+        source.state.reload_if_changed();
         fixture.clock.advance(Duration::from_secs(599));
-        source.reload_if_changed();
+        source.state.reload_if_changed();
         assert_eq!(says(&source).as_deref(), Some(ALICE));
         fixture.clock.advance(Duration::from_secs(1));
         assert_eq!(says(&source).as_deref(), UNTRUSTED);
@@ -524,7 +563,7 @@ mod tests {
         assert!(messages[0].text.contains("line 1"), "{messages:?}");
 
         fixture.write(BOB);
-        source.reload_if_changed();
+        source.state.reload_if_changed();
         assert_eq!(says(&source).as_deref(), Some(BOB), "repaired");
     }
 
@@ -534,10 +573,10 @@ mod tests {
         fixture.write(ALICE);
         let source = fixture.open();
         fixture.write("{");
-        source.reload_if_changed();
+        source.state.reload_if_changed();
         fixture.clock.advance(Duration::from_secs(599));
         fixture.write("{{");
-        source.reload_if_changed();
+        source.state.reload_if_changed();
         fixture.clock.advance(Duration::from_secs(1));
         assert_eq!(says(&source).as_deref(), UNTRUSTED);
         assert_eq!(
@@ -553,12 +592,12 @@ mod tests {
         fixture.write(ALICE);
         let source = fixture.open();
         fs::remove_file(fixture.path()).unwrap();
-        source.reload_if_changed();
+        source.state.reload_if_changed();
         assert_eq!(says(&source).as_deref(), Some(ALICE));
         fixture.clock.advance(Duration::from_secs(600));
         assert_eq!(says(&source).as_deref(), UNTRUSTED);
         fixture.write(ALICE);
-        source.reload_if_changed();
+        source.state.reload_if_changed();
         assert_eq!(says(&source).as_deref(), Some(ALICE));
     }
 
@@ -570,7 +609,7 @@ mod tests {
         let set = |mode| fs::set_permissions(fixture.path(), Permissions::from_mode(mode)).unwrap();
         set(0o666);
         fixture.write(BOB);
-        source.reload_if_changed();
+        source.state.reload_if_changed();
         assert_eq!(says(&source).as_deref(), Some(ALICE));
         let messages = fixture.log.drain();
         assert_eq!(messages.len(), 1, "{messages:?}");
@@ -579,10 +618,10 @@ mod tests {
             "{messages:?}"
         );
         fixture.clock.advance(Duration::from_secs(600));
-        source.reload_if_changed();
+        source.state.reload_if_changed();
         assert_eq!(says(&source).as_deref(), UNTRUSTED);
         set(0o644);
-        source.reload_if_changed();
+        source.state.reload_if_changed();
         assert_eq!(says(&source).as_deref(), Some(BOB), "mended");
     }
 
@@ -600,7 +639,7 @@ mod tests {
         assert_eq!(says(&source).as_deref(), Some(ALICE));
         symlink("..2", folder.join("..new")).unwrap();
         fs::rename(folder.join("..new"), folder.join("..data")).unwrap();
-        source.reload_if_changed();
+        source.state.reload_if_changed();
         assert_eq!(says(&source).as_deref(), Some(BOB));
     }
 
@@ -610,7 +649,7 @@ mod tests {
         fixture.write(ALICE);
         let source = fixture.open();
         fixture.write("?");
-        source.reload_if_changed();
+        source.state.reload_if_changed();
         assert_eq!(says(&source).as_deref(), Some(ALICE));
         fixture.clock.advance(Duration::from_secs(600));
         assert_eq!(says(&source).as_deref(), UNTRUSTED);
@@ -625,7 +664,7 @@ mod tests {
         assert_eq!(says(&source).as_deref(), Some(ALICE));
         fixture.clock.advance(Duration::from_secs(1));
         assert_eq!(says(&source).as_deref(), UNTRUSTED);
-        source.reload_if_changed();
+        source.state.reload_if_changed();
         assert_eq!(says(&source).as_deref(), Some(ALICE), "looked at again");
     }
 
@@ -688,6 +727,44 @@ mod tests {
     }
 
     #[test]
+    fn a_disk_that_hangs_keeps_neither_who_wants_to_look_nor_who_closes() {
+        let fixture = Fixture::new();
+        fixture.write(ALICE);
+        let watch = Watch {
+            path: fixture.path(),
+            refresh: Duration::from_secs(3600),
+            max_stale: Duration::from_secs(600),
+        };
+        let parser: Parser<String> =
+            Box::new(|bytes| Ok(String::from_utf8_lossy(bytes).into_owned()));
+        let file = WatchedFile::open(
+            "test file",
+            watch,
+            parser,
+            fixture.clock.clone(),
+            fixture.log.clone(),
+        )
+        .unwrap();
+        let soon = || Instant::now() + Duration::from_millis(50);
+        let long = || Instant::now() + Duration::from_secs(60);
+        fixture.write(BOB);
+        let state = Arc::clone(&file.state);
+        // The thread that looks waits for this, as it would for the disk.
+        let hang = state.looked.lock();
+        assert!(!file.reload_if_changed(soon()));
+        drop(hang);
+        assert!(file.reload_if_changed(long()));
+        assert_eq!(file.current(Duration::ZERO).value(), BOB);
+
+        let hang = state.looked.lock();
+        assert!(!file.reload_if_changed(soon()));
+        let closed = Instant::now();
+        drop(file);
+        assert!(closed.elapsed() < Duration::from_secs(60));
+        drop(hang);
+    }
+
+    #[test]
     fn old_versions_are_kept_no_longer_than_they_are_used() {
         let fixture = Fixture::new();
         fixture.write("version 0");
@@ -696,14 +773,14 @@ mod tests {
         let held = file.current(Duration::ZERO);
         for number in 1..=10 {
             fixture.write(&format!("version number {number}"));
-            file.reload_if_changed();
+            file.state.reload_if_changed();
             fixture.write(&format!("version {number}"));
-            file.reload_if_changed();
+            file.state.reload_if_changed();
             assert_eq!(kept(), 1, "the one that is used");
         }
         assert_eq!(held.value(), "version 0");
         drop(held);
-        file.reload_if_changed();
+        file.state.reload_if_changed();
         assert_eq!(kept(), 0);
     }
 

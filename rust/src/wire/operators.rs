@@ -15,13 +15,8 @@ impl<'a> Reader<'a> {
         let query_id = self
             .optional_string("query id")?
             .map(String::from_utf8_lossy);
-        let mut groups = Vec::new();
-        for _ in 0..self.number()? {
-            groups.push(String::from_utf8_lossy(self.string()?));
-        }
         Ok(Caller {
             user,
-            groups,
             principal,
             query_id,
         })
@@ -133,28 +128,23 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn caller(user: &str, principal: Option<&str>, groups: &[String]) -> Vec<u8> {
+    fn caller(user: &str, principal: Option<&str>) -> Vec<u8> {
         let mut writer = Writer::default();
         writer.string(user);
         writer.optional_string(principal);
         writer.optional_string(Some("q1"));
-        writer.number(groups.len());
-        for group in groups {
-            writer.string(group);
-        }
         writer.bytes
     }
 
     proptest! {
         #[test]
         fn any_caller_comes_back_as_it_went(
-            user in any::<String>(), principal in any::<Option<String>>(), groups in any::<Vec<String>>(),
+            user in any::<String>(), principal in any::<Option<String>>(),
             whom in any::<Option<String>>(),
         ) {
-            let bytes = caller(&user, principal.as_deref(), &groups);
+            let bytes = caller(&user, principal.as_deref());
             let expected = Caller {
                 user: Name::from(user.as_str()),
-                groups: groups.iter().map(|group| group.as_str().into()).collect(),
                 principal: principal.as_deref().map(Name::from),
                 query_id: Some("q1".into()),
             };
@@ -174,7 +164,7 @@ mod tests {
 
     #[test]
     fn bytes_that_end_early_or_late_are_refused() {
-        let bytes = caller("root", Some("p"), &["wheel".to_owned()]);
+        let bytes = caller("root", Some("p"));
         for end in 0..bytes.len() {
             assert_eq!(
                 read_caller(&bytes[..end]),
@@ -196,7 +186,7 @@ mod tests {
 
     #[test]
     fn a_name_that_is_not_utf_8_is_never_valid() {
-        let mut broken = caller("abc", None, &[]);
+        let mut broken = caller("abc", None);
         broken[4..7].copy_from_slice(b"\xed\xa0\x80");
         assert!(!read_caller(&broken).unwrap().user.is_valid());
     }

@@ -3,7 +3,6 @@
 //! The fields are those of a packed request, in its order, but every number is one code unit, and a string is
 //! the number of its code units, then these. A principal may also be 2 and nothing else: the impersonator's name.
 
-use std::borrow::Cow;
 use std::mem;
 
 use super::{WireError, is_chained, path_of};
@@ -76,16 +75,11 @@ pub fn read_units<'a>(units: &[u16], room: &'a mut Room) -> Result<Request<'a>, 
         1 => Some(reader.name().ok_or(TRUNCATED)?.into_text()),
         _ => return Err(WireError::UnknownValue("query id")),
     };
-    let mut groups: Vec<Cow<'a, str>> = Vec::new();
-    for _ in 0..reader.unit().ok_or(TRUNCATED)? {
-        groups.push(reader.name().ok_or(TRUNCATED)?.into_text());
-    }
     match units.len() - reader.position {
         0 => Ok(Request {
             impersonator,
             target,
             principal,
-            groups,
             chained,
             path,
             query_id,
@@ -225,7 +219,6 @@ mod tests {
         fn a_request_of_units_is_the_one_that_java_would_pack(
             names in [any_text(), any_text()],
             optional in [proptest::option::of(any_text()), proptest::option::of(any_text())],
-            groups in proptest::collection::vec(any_text(), 0..5),
             flags in [0..2_u8, 0..2_u8],
         ) {
             let mut wide: Vec<u16> = flags.map(u16::from).to_vec();
@@ -240,12 +233,6 @@ mod tests {
                 wide.extend(text.iter().flat_map(|text| string(text)));
                 expected.extend(text.iter().flat_map(|text| packed(text)));
             }
-            wide.push(groups.len() as u16);
-            expected.extend((groups.len() as u32).to_be_bytes());
-            for group in &groups {
-                wide.extend(string(group));
-                expected.extend(packed(group));
-            }
             let mut room = Room::default();
             prop_assert_eq!(read_units(&wide, &mut room), read_request(&expected));
         }
@@ -257,9 +244,8 @@ mod tests {
             if let Ok(request) = read_units(&wide, &mut Room::default()) {
                 let strings = 2
                     + usize::from(request.principal.is_some())
-                    + usize::from(request.query_id.is_some())
-                    + request.groups.len();
-                prop_assert!(wide.len() >= 5 + strings);
+                    + usize::from(request.query_id.is_some());
+                prop_assert!(wide.len() >= 4 + strings);
             }
         }
     }
@@ -267,9 +253,8 @@ mod tests {
     #[test]
     fn a_principal_can_be_the_impersonators_name() {
         let name: Vec<u16> = "zoë".encode_utf16().collect();
-        let request = |principal: &[u16]| {
-            units(&[&[0, 0], &string(&name), &string(&[98]), principal, &[0, 0]])
-        };
+        let request =
+            |principal: &[u16]| units(&[&[0, 0], &string(&name), &string(&[98]), principal, &[0]]);
         let in_full = request(&units(&[&[1], &string(&name)]));
         let (mut room, mut other_room) = (Room::default(), Room::default());
         assert_eq!(
@@ -305,26 +290,15 @@ mod tests {
 
     #[test]
     fn the_largest_request_has_room() {
-        let three_bytes = vec![0x20AC; MOST_UNITS - 7];
-        let largest = units(&[&[0, 0, 0], &string(&three_bytes), &[0, 0, 0]]);
+        let three_bytes = vec![0x20AC; MOST_UNITS - 6];
+        let largest = units(&[&[0, 0, 0], &string(&three_bytes), &[0, 0]]);
         assert_eq!(largest.len(), MOST_UNITS);
         assert_eq!(
             read_units(&largest, &mut Room::default())
                 .unwrap()
                 .target
                 .as_str(),
-            "€".repeat(MOST_UNITS - 7)
-        );
-
-        let groups = MOST_UNITS - 7;
-        let lengths_only = units(&[&[0, 0, 0, 0, 0, 0, groups as u16], &vec![0; groups]]);
-        assert_eq!(lengths_only.len(), MOST_UNITS);
-        assert_eq!(
-            read_units(&lengths_only, &mut Room::default())
-                .unwrap()
-                .groups
-                .len(),
-            groups
+            "€".repeat(MOST_UNITS - 6)
         );
 
         let larger = vec![0; MOST_UNITS + 1];
@@ -336,13 +310,7 @@ mod tests {
 
     #[test]
     fn units_that_are_no_request_are_refused() {
-        let whole = units(&[
-            &[0, 0],
-            &string(&[97]),
-            &string(&[98]),
-            &[0, 0, 1],
-            &string(&[99]),
-        ]);
+        let whole = units(&[&[0, 0], &string(&[97]), &string(&[98]), &[0, 0]]);
         assert!(read_units(&whole, &mut Room::default()).is_ok());
         for length in 0..whole.len() {
             assert_eq!(

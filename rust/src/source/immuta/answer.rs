@@ -82,6 +82,13 @@ impl Found {
     }
 }
 
+impl Found {
+    /// The user who was looked up by this name.
+    pub(crate) fn into_user(self, name: &str) -> User {
+        self.user.spelled(&self.userid, name)
+    }
+}
+
 /// A page of users.
 #[derive(Debug)]
 pub(crate) struct Page<'a> {

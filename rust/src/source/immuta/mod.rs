@@ -138,7 +138,7 @@ impl ImmutaSource {
                 excerpt(&found.iamid)
             )));
         }
-        Ok(Some(found.user))
+        Ok(Some(found.into_user(name)))
     }
 
     /// Asks for every user whose name holds this one, and takes those who have exactly this name.
@@ -278,7 +278,7 @@ fn only(named: Vec<Found>, name: &str) -> Result<Option<User>, LookupError> {
             users.join(", ")
         )));
     }
-    Ok(named.into_iter().next().map(|found| found.user))
+    Ok(named.into_iter().next().map(|found| found.into_user(name)))
 }
 
 fn outage(problem: String) -> LookupError {

@@ -1,6 +1,5 @@
 package dev.impersonation.engine;
 
-import java.util.Collection;
 import java.util.Optional;
 
 import static java.util.Objects.requireNonNull;
@@ -9,16 +8,14 @@ import static java.util.Objects.requireNonNull;
  * Somebody who wants to see or do what is for administrators.
  *
  * @param user the user whose rights count: of a query under impersonation, the target
- * @param groups the groups that the query engine attached to the user; the engine adds those that it knows
  * @param principal how the client authenticated, for the record
  * @param queryId the query, for the record
  */
-public record Caller(String user, Collection<String> groups, Optional<String> principal, Optional<String> queryId)
+public record Caller(String user, Optional<String> principal, Optional<String> queryId)
 {
     public Caller
     {
         requireNonNull(user, "user is null");
-        requireNonNull(groups, "groups is null");
         requireNonNull(principal, "principal is null");
         requireNonNull(queryId, "queryId is null");
     }
@@ -35,19 +32,13 @@ public record Caller(String user, Collection<String> groups, Optional<String> pr
 
     private MessageWriter write(long more)
     {
-        long size = more + MessageWriter.sizeOf(user) + MessageWriter.sizeOf(principal) + MessageWriter.sizeOf(queryId) + Integer.BYTES;
-        for (String group : groups) {
-            size += MessageWriter.sizeOf(group);
-        }
+        long size = more + MessageWriter.sizeOf(user) + MessageWriter.sizeOf(principal) + MessageWriter.sizeOf(queryId);
         if (size > Request.MAX_SIZE) {
             throw new EngineException(EngineException.Code.REQUEST_TOO_LARGE, "The request has %s bytes, more than %s".formatted(size, Request.MAX_SIZE));
         }
-        MessageWriter writer = new MessageWriter((int) size)
+        return new MessageWriter((int) size)
                 .writeString(user)
                 .writeOptionalString(principal)
-                .writeOptionalString(queryId)
-                .writeInt(groups.size());
-        groups.forEach(writer::writeString);
-        return writer;
+                .writeOptionalString(queryId);
     }
 }

@@ -4,7 +4,6 @@ import dev.impersonation.engine.Request.Path;
 
 import java.security.Principal;
 import java.util.Arrays;
-import java.util.Collection;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
@@ -63,24 +62,24 @@ public final class Engine
             requireOpen();
             return decision(Natives.check(handle, request.encode()), request);
         }
-        return check(request.path(), request.chained(), request.impersonator(), request.target(), principal, request.groups());
+        return check(request.path(), request.chained(), request.impersonator(), request.target(), principal);
     }
 
     /**
      * Decides as {@link #check(Request)} does, on a request whose parts need not be put together for that. Shims ask this at each login, so it leaves no garbage if it
      * can.
      */
-    public Decision check(Path path, boolean chained, String impersonator, String target, Optional<? extends Principal> principal, Collection<String> groups)
+    public Decision check(Path path, boolean chained, String impersonator, String target, Optional<? extends Principal> principal)
     {
         String name = null;
         if (principal.isPresent()) {
             name = principal.get().getName();
         }
-        return check(path, chained, impersonator, target, name, groups);
+        return check(path, chained, impersonator, target, name);
     }
 
     /**
-     * Decides as {@link #check} does, and gives the target's groups as well, for a query engine that keeps the identity and only asks for the target's rights.
+     * Decides as {@link #check} does, and gives the target's name and groups as well, for a query engine that keeps the identity and only asks for the target's rights.
      */
     public Bound bind(Request request)
     {
@@ -89,13 +88,14 @@ public final class Engine
         byte[] encoded = request.encode();
         MessageReader reader = new MessageReader(Natives.bind(handle, encoded));
         Decision decision = catalogue.decision(reader.readInt());
+        String target = reader.readString();
         int count = reader.readCount();
         Set<String> groups = new LinkedHashSet<>();
         for (int index = 0; index < count; index++) {
             groups.add(reader.readString());
         }
         reader.requireEnd();
-        return new Bound(explained(decision, encoded), groups);
+        return new Bound(explained(decision, encoded), target, groups);
     }
 
     /**
@@ -201,14 +201,14 @@ public final class Engine
         Natives.recordQuery(handle, query.encode());
     }
 
-    private Decision check(Path path, boolean chained, String impersonator, String target, String principal, Collection<String> groups)
+    private Decision check(Path path, boolean chained, String impersonator, String target, String principal)
     {
         requireOpen();
-        long answer = RequestBuffer.ofThread().check(handle, path, chained, impersonator, target, principal, groups);
+        long answer = RequestBuffer.ofThread().check(handle, path, chained, impersonator, target, principal);
         if ((answer & HAS_MORE_TO_SAY) == 0) {
             return decision(answer);
         }
-        Request request = new Request(path, chained, impersonator, target, Optional.ofNullable(principal), groups);
+        Request request = new Request(path, chained, impersonator, target, Optional.ofNullable(principal));
         if (answer == RequestBuffer.TOO_LARGE) {
             answer = Natives.check(handle, request.encode());
         }

@@ -1,6 +1,5 @@
 package dev.impersonation.engine;
 
-import java.util.Collection;
 import java.util.Optional;
 
 import static java.util.Objects.requireNonNull;
@@ -10,7 +9,6 @@ import static java.util.Objects.requireNonNull;
  *
  * @param chained whether the impersonator is itself an impersonated identity
  * @param queryId the query for which the question is asked, where there is one already
- * @param groups the groups that the query engine attached to the impersonator; the engine adds those that it knows
  */
 public record Request(
         Path path,
@@ -18,8 +16,7 @@ public record Request(
         String impersonator,
         String target,
         Optional<String> principal,
-        Optional<String> queryId,
-        Collection<String> groups)
+        Optional<String> queryId)
 {
     static final int MAX_SIZE = 1024 * 1024;
 
@@ -32,15 +29,14 @@ public record Request(
         requireNonNull(target, "target is null");
         requireNonNull(principal, "principal is null");
         requireNonNull(queryId, "queryId is null");
-        requireNonNull(groups, "groups is null");
     }
 
     /**
      * Of a question that is asked before there is a query.
      */
-    public Request(Path path, boolean chained, String impersonator, String target, Optional<String> principal, Collection<String> groups)
+    public Request(Path path, boolean chained, String impersonator, String target, Optional<String> principal)
     {
-        this(path, chained, impersonator, target, principal, Optional.empty(), groups);
+        this(path, chained, impersonator, target, principal, Optional.empty());
     }
 
     byte[] encode()
@@ -50,10 +46,7 @@ public record Request(
 
     private int size()
     {
-        long size = 2 + MessageWriter.sizeOf(impersonator) + MessageWriter.sizeOf(target) + MessageWriter.sizeOf(principal) + MessageWriter.sizeOf(queryId) + Integer.BYTES;
-        for (String group : groups) {
-            size += MessageWriter.sizeOf(group);
-        }
+        long size = 2 + MessageWriter.sizeOf(impersonator) + MessageWriter.sizeOf(target) + MessageWriter.sizeOf(principal) + MessageWriter.sizeOf(queryId);
         // The engine refuses it too; checked here so that a hostile name cannot make us allocate gigabytes first.
         if (size > MAX_SIZE) {
             throw new EngineException(EngineException.Code.REQUEST_TOO_LARGE, "The request has %s bytes, more than %s".formatted(size, MAX_SIZE));
@@ -63,17 +56,12 @@ public record Request(
 
     private MessageWriter write(MessageWriter writer)
     {
-        writer.writeByte(path.code)
+        return writer.writeByte(path.code)
                 .writeByte(chained ? CHAINED_FLAG : 0)
                 .writeString(impersonator)
                 .writeString(target)
                 .writeOptionalString(principal)
-                .writeOptionalString(queryId)
-                .writeInt(groups.size());
-        for (String group : groups) {
-            writer.writeString(group);
-        }
-        return writer;
+                .writeOptionalString(queryId);
     }
 
     /**

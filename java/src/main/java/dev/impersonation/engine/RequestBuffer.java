@@ -7,7 +7,6 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.CharBuffer;
 import java.util.Arrays;
-import java.util.Collection;
 
 /**
  * A thread's memory from which the native library reads a request by itself. Having the JVM copy an array for it, and encoding characters here, takes longer than
@@ -17,7 +16,7 @@ import java.util.Collection;
  */
 final class RequestBuffer
 {
-    /** In characters. Enough for three names of usual length and some groups; what is larger goes in an array, and so does what has a query id. */
+    /** In characters. Enough for three names of usual length; what is larger goes in an array, and so does what has a query id. */
     static final int CAPACITY = 192;
 
     /** No answer: what it says of a reason is not in the catalogue. */
@@ -46,12 +45,12 @@ final class RequestBuffer
      * @param principal may be null
      * @return what {@link Natives#check} returns, or {@link #TOO_LARGE}
      */
-    long check(long handle, Path path, boolean chained, String impersonator, String target, String principal, Collection<String> groups)
+    long check(long handle, Path path, boolean chained, String impersonator, String target, String principal)
     {
-        if (!fits(impersonator, target, principal, groups)) {
+        if (!fits(impersonator, target, principal)) {
             return TOO_LARGE;
         }
-        int length = write(path, chained, impersonator, target, principal, groups);
+        int length = write(path, chained, impersonator, target, principal);
         memory.put(0, units, 0, length);
         // Threads live long. Nobody's names are to stay with them.
         Arrays.fill(units, 0, length, '\0');
@@ -73,22 +72,17 @@ final class RequestBuffer
         return contents;
     }
 
-    private static boolean fits(String impersonator, String target, String principal, Collection<String> groups)
+    private static boolean fits(String impersonator, String target, String principal)
     {
-        // Path, whether chained, whether there are a principal and a query id, and how many groups.
-        long size = 5 + sizeOf(impersonator) + sizeOf(target);
+        // Path, whether chained, and whether there are a principal and a query id.
+        long size = 4 + sizeOf(impersonator) + sizeOf(target);
         if (principal != null) {
             size += sizeOf(principal);
-        }
-        if (!groups.isEmpty()) {
-            for (String group : groups) {
-                size += sizeOf(group);
-            }
         }
         return size <= CAPACITY;
     }
 
-    private int write(Path path, boolean chained, String impersonator, String target, String principal, Collection<String> groups)
+    private int write(Path path, boolean chained, String impersonator, String target, String principal)
     {
         units[0] = (char) path.code();
         units[1] = (char) (chained ? 1 : 0);
@@ -106,12 +100,6 @@ final class RequestBuffer
         }
         // No query id.
         units[position++] = 0;
-        units[position++] = (char) groups.size();
-        if (!groups.isEmpty()) {
-            for (String group : groups) {
-                position = write(position, group);
-            }
-        }
         return position;
     }
 

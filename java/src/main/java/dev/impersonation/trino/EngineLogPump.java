@@ -1,26 +1,28 @@
 package dev.impersonation.trino;
 
 import dev.impersonation.engine.Engine;
-import dev.impersonation.engine.EngineException;
 import dev.impersonation.engine.LogMessage;
 
+import java.time.Duration;
+import java.util.List;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
+import java.util.function.Supplier;
 import java.util.logging.Level;
 import java.util.logging.Logger;
 
 import static java.util.Objects.requireNonNull;
-import static java.util.concurrent.TimeUnit.SECONDS;
+import static java.util.concurrent.TimeUnit.MILLISECONDS;
 
 /**
- * Carries what the engine has to say into the server's log.
+ * Carries what the engine has to say into the server's log. Nothing that goes wrong with one message keeps the next from being logged.
  */
 final class EngineLogPump
         implements AutoCloseable
 {
     private static final Logger log = Logger.getLogger(EngineLogPump.class.getName());
 
-    private final Engine engine;
+    private final Supplier<List<LogMessage>> messages;
     private final ScheduledExecutorService executor;
 
     /**
@@ -28,14 +30,19 @@ final class EngineLogPump
      */
     EngineLogPump(Engine engine)
     {
-        this.engine = requireNonNull(engine, "engine is null");
+        this(requireNonNull(engine, "engine is null")::drainLog, Duration.ofSeconds(1));
+    }
+
+    EngineLogPump(Supplier<List<LogMessage>> messages, Duration interval)
+    {
+        this.messages = requireNonNull(messages, "messages is null");
         drain();
         executor = Executors.newSingleThreadScheduledExecutor(runnable -> {
             Thread thread = new Thread(runnable, "immuta-impersonation-log");
             thread.setDaemon(true);
             return thread;
         });
-        executor.scheduleWithFixedDelay(this::drain, 1, 1, SECONDS);
+        executor.scheduleWithFixedDelay(this::drain, interval.toMillis(), interval.toMillis(), MILLISECONDS);
     }
 
     @Override
@@ -47,14 +54,29 @@ final class EngineLogPump
 
     private synchronized void drain()
     {
+        List<LogMessage> drained = List.of();
         try {
-            for (LogMessage message : engine.drainLog()) {
-                log.log(level(message.level()), message.text());
-            }
+            // Where the engine cannot even throw, there is nothing.
+            drained = requireNonNull(messages.get(), "messages is null");
         }
-        catch (EngineException e) {
-            // A failing log must not end the pump: the executor drops a task that throws.
-            log.log(Level.WARNING, "The messages of the impersonation engine cannot be read", e);
+        catch (Throwable t) {
+            log(Level.WARNING, "The messages of the impersonation engine cannot be read", t);
+        }
+        for (LogMessage message : drained) {
+            log(level(message.level()), message.text(), null);
+        }
+    }
+
+    /**
+     * Also errors are caught: the executor drops a task that throws, and the engine would be silent until the server is started again.
+     */
+    private static void log(Level level, String text, Throwable thrown)
+    {
+        try {
+            log.log(level, text, thrown);
+        }
+        catch (Throwable t) {
+            // The server's log itself does not work, so there is nowhere to say it.
         }
     }
 

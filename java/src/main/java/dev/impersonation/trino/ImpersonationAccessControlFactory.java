@@ -99,7 +99,7 @@ public final class ImpersonationAccessControlFactory
         InstantSource clock = InstantSource.system();
         Engine decider = engine.getEngine();
         ImpersonationCheck check = new ImpersonationCheck((chained, impersonator, target) ->
-                decider.check(NATIVE, chained, impersonator.getUser(), target, impersonator.getPrincipal(), impersonator.getGroups()));
+                decider.check(NATIVE, chained, impersonator.getUser(), target, impersonator.getPrincipal()));
         Bindings bindings = new Bindings(Bindings.Limits.DEFAULT, clock);
         PropertyPath path = new PropertyPath(
                 decider::bind,

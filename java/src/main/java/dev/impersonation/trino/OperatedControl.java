@@ -6,7 +6,6 @@ import io.trino.spi.connector.ConnectorSession;
 
 import java.security.Principal;
 import java.util.Optional;
-import java.util.Set;
 
 import static java.util.Objects.requireNonNull;
 
@@ -36,11 +35,9 @@ record OperatedControl(String name, PropertyPath path, Engine engine)
             throw denied.denial();
         }
         String user = session.getUser();
-        Set<String> groups = session.getIdentity().getGroups();
         if (binding instanceof Binding.Allowed allowed) {
             user = allowed.effective().getUser();
-            groups = allowed.effective().getGroups();
         }
-        return new Caller(user, groups, session.getIdentity().getPrincipal().map(Principal::getName), Optional.of(session.getQueryId()));
+        return new Caller(user, session.getIdentity().getPrincipal().map(Principal::getName), Optional.of(session.getQueryId()));
     }
 }

@@ -10,7 +10,6 @@ import io.trino.spi.security.Identity;
 
 import java.security.Principal;
 import java.util.Optional;
-import java.util.Set;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.function.Supplier;
@@ -110,7 +109,7 @@ final class PropertyPath
         if (known.isEmpty()) {
             // A value that Trino did not check is one that it does not use, or that it uses in a way that is not known here.
             bindings.putIfAbsent(queryId, refused(user, target.get(), "the server did not ask whether the session property may be set"));
-            record(() -> new Request(PROPERTY, !originalUser.equals(user), user, target.get(), Optional.empty(), Optional.of(queryId), Set.of()));
+            record(() -> new Request(PROPERTY, !originalUser.equals(user), user, target.get(), Optional.empty(), Optional.of(queryId)));
         }
         else if (known.get() instanceof Binding.Expected expected) {
             bindings.replace(queryId, decide(queryId, expected, user, originalUser, target.get()));
@@ -177,7 +176,7 @@ final class PropertyPath
             if (reason.isSelf()) {
                 return new Binding.Own(PROPERTY, reason.name());
             }
-            return new Binding.Allowed(session, Identity.forUser(target).withGroups(bound.groups()).build(), reason);
+            return new Binding.Allowed(session, Identity.forUser(bound.target()).withGroups(bound.groups()).build(), reason);
         }
         catch (Throwable e) {
             return refused(request, Denials.sentenceOfFailure(log, e));
@@ -192,7 +191,7 @@ final class PropertyPath
 
     private static Request request(String queryId, Identity session, boolean chained, String user, String target)
     {
-        return new Request(PROPERTY, chained, user, target, session.getPrincipal().map(Principal::getName), Optional.of(queryId), session.getGroups());
+        return new Request(PROPERTY, chained, user, target, session.getPrincipal().map(Principal::getName), Optional.of(queryId));
     }
 
     private Binding.Refused refused(Request request, String sentence)

@@ -6,8 +6,6 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.List;
 import java.util.Optional;
 import java.util.stream.Stream;
 import java.util.stream.StreamSupport;
@@ -38,16 +36,13 @@ final class GoldenCases
      */
     static Request request(JsonNode golden)
     {
-        List<String> groups = new ArrayList<>();
-        golden.path("groups").forEach(group -> groups.add(group.asText()));
         return new Request(
                 golden.path("path").asInt() == 0 ? NATIVE : PROPERTY,
                 golden.path("chained").asBoolean(),
                 golden.get("impersonator").asText(),
                 golden.get("target").asText(),
                 text(golden, "principal"),
-                text(golden, "queryId"),
-                groups);
+                text(golden, "queryId"));
     }
 
     private static Optional<String> text(JsonNode golden, String field)

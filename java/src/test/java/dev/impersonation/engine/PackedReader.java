@@ -44,32 +44,34 @@ final class PackedReader
 
     /**
      * @param names impersonator and target; a name that is not UTF-8 is nothing
+     * @param principal nothing where there is none, too
      */
-    record Question(boolean chained, List<Optional<String>> names, List<Optional<String>> groups) {}
+    record Question(boolean chained, List<Optional<String>> names, Optional<String> principal) {}
 
     Question question()
     {
         oneOf(0, 1);
         boolean chained = oneOf(0, 1) == 1;
         List<Optional<String>> names = List.of(string(), string());
+        Optional<String> principal = optionalString();
         optionalString();
-        optionalString();
-        return new Question(chained, names, strings());
+        return new Question(chained, names, principal);
     }
 
-    record Asker(Optional<String> user, List<Optional<String>> groups) {}
-
-    Asker caller()
+    /**
+     * The caller's user.
+     */
+    Optional<String> caller()
     {
         Optional<String> user = string();
         optionalString();
         optionalString();
-        return new Asker(user, strings());
+        return user;
     }
 
-    Asker flush()
+    Optional<String> flush()
     {
-        Asker caller = caller();
+        Optional<String> caller = caller();
         optionalString();
         return caller;
     }
@@ -103,7 +105,7 @@ final class PackedReader
     {
         oneOf(0, 1);
         int reason = bytes.getInt();
-        if (IntStream.concat(IntStream.rangeClosed(1, 4), IntStream.rangeClosed(16, 27)).noneMatch(code -> code == reason)) {
+        if (IntStream.concat(IntStream.rangeClosed(1, 4), IntStream.rangeClosed(16, 29)).noneMatch(code -> code == reason)) {
             throw new MalformedException();
         }
         time();
@@ -175,11 +177,12 @@ final class PackedReader
         }
     }
 
-    private void optionalString()
+    private Optional<String> optionalString()
     {
         if (oneOf(0, 1) == 1) {
-            string();
+            return string();
         }
+        return Optional.empty();
     }
 
     private List<Optional<String>> strings()

@@ -6,7 +6,6 @@ import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Properties;
-import java.util.Set;
 
 import static dev.impersonation.engine.Request.Path.NATIVE;
 
@@ -25,7 +24,7 @@ final class ProgramThatJustEnds
         Map<String, String> properties = new HashMap<>();
         read.stringPropertyNames().forEach(name -> properties.put(name, read.getProperty(name)));
         Engine engine = Engine.open(properties);
-        Decision decision = engine.check(new Request(NATIVE, false, "svc", "alice", Optional.empty(), Set.of()));
+        Decision decision = engine.check(new Request(NATIVE, false, "svc", "alice", Optional.empty()));
         Files.writeString(Path.of(arguments[2]), decision.reason().name());
         if (Boolean.parseBoolean(arguments[1])) {
             engine.close();

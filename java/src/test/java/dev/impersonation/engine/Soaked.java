@@ -5,7 +5,6 @@ import dev.impersonation.engine.SoakPolicy.Person;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
-import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.concurrent.locks.LockSupport;
 
@@ -44,7 +43,7 @@ interface Soaked
 
     static Request request(SplittableRandom random, Person impersonator, Person target, boolean chained)
     {
-        return new Request(random.nextInt(8) == 0 ? PROPERTY : NATIVE, chained, impersonator.name(), target.name(), Optional.of("principal"), Set.of());
+        return new Request(random.nextInt(8) == 0 ? PROPERTY : NATIVE, chained, impersonator.name(), target.name(), Optional.of("principal"));
     }
 
     @FunctionalInterface

@@ -11,7 +11,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
 import java.util.SplittableRandom;
 
 import static dev.impersonation.engine.Request.Path.NATIVE;
@@ -118,7 +117,7 @@ final class SoakedFile
 
     private void awaitRead()
     {
-        Request request = new Request(NATIVE, false, "root", "version_" + written, Optional.empty(), Set.of());
+        Request request = new Request(NATIVE, false, "root", "version_" + written, Optional.empty());
         Soaked.await("the file is read", () -> !engine.reason(request).equals("unknown-target"));
         read = written;
     }

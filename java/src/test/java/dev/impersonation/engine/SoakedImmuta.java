@@ -13,7 +13,6 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
 import java.util.SplittableRandom;
 
 import static dev.impersonation.engine.Request.Path.NATIVE;
@@ -26,7 +25,7 @@ import static java.util.Objects.requireNonNull;
 final class SoakedImmuta
         implements Soaked
 {
-    private static final Caller ROOT = new Caller("root", Set.of(), Optional.empty(), Optional.empty());
+    private static final Caller ROOT = new Caller("root", Optional.empty(), Optional.empty());
     private static final String UNAVAILABLE = "lookup-unavailable";
 
     private final FakeImmuta immuta;
@@ -160,7 +159,7 @@ final class SoakedImmuta
             return metric("lookup_failures") > failures;
         });
         immuta.clearFault();
-        Request request = new Request(NATIVE, false, "svc_0", "p0", Optional.empty(), Set.of());
+        Request request = new Request(NATIVE, false, "svc_0", "p0", Optional.empty());
         Soaked.await("lookups work again after " + fault, () -> {
             flush(Optional.empty());
             return !engine.reason(request).equals(UNAVAILABLE) && metric("breaker_open") == 0;

@@ -1,10 +1,14 @@
 package dev.impersonation.engine;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -127,16 +131,17 @@ final class TestAdminPatternsMeanTheSameInJava
     void testAdministratorsOfAnEngine()
             throws IOException
     {
-        Path policy = Files.writeString(folder.resolve("policy.json"), "{\"users\": []}");
+        Path policy = folder.resolve("policy.json");
         List<String> differences = new ArrayList<>();
         GoldenCases.read("patterns.json").filter(golden -> golden.get("construct").asText().equals("as operators write")).forEach(golden -> {
             for (JsonNode pattern : golden.get("accepted")) {
                 List<String> names = texts(golden.get("names"));
+                writePolicy(policy, names);
                 JsonNode expected = PatternJudge.ask(pattern.asText(), names);
                 try (Engine engine = engine(pattern.asText(), policy)) {
                     for (int index = 0; index < names.size(); index++) {
                         // A group may be called anything, a user may not.
-                        Request request = new Request(NATIVE, false, "somebody", "the target", Optional.empty(), List.of(names.get(index)));
+                        Request request = new Request(NATIVE, false, "user " + index, "the target", Optional.empty());
                         if (engine.check(request).allowed() == expected.get("found").get(index).isNull()) {
                             differences.add("%s on %s".formatted(printable(pattern.asText()), printable(names.get(index))));
                         }
@@ -155,6 +160,24 @@ final class TestAdminPatternsMeanTheSameInJava
                 "immuta.impersonation.unknown-targets", "allow",
                 "immuta.impersonation.audit.file", "",
                 "immuta.impersonation.policy-file", policy.toString()));
+    }
+
+    /**
+     * Each user has a group of one of the names.
+     */
+    private static void writePolicy(Path file, List<String> groups)
+    {
+        ObjectNode policy = JsonNodeFactory.instance.objectNode();
+        ArrayNode users = policy.putArray("users");
+        for (int index = 0; index < groups.size(); index++) {
+            users.addObject().put("name", "user " + index).putArray("groups").add(groups.get(index));
+        }
+        try {
+            Files.writeString(file, policy.toString());
+        }
+        catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
     }
 
     private static List<String> texts(JsonNode names)

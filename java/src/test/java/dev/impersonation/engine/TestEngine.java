@@ -11,6 +11,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 import java.io.IOException;
+import java.io.RandomAccessFile;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -33,10 +34,11 @@ import static dev.impersonation.engine.Request.Path.NATIVE;
 import static dev.impersonation.engine.Request.Path.PROPERTY;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 
 final class TestEngine
 {
-    private static final Request SVC_AS_BOB = new Request(NATIVE, false, "svc", "bob", Optional.of("svc"), Set.of());
+    private static final Request SVC_AS_BOB = new Request(NATIVE, false, "svc", "bob", Optional.of("svc"));
 
     @TempDir
     private Path directory;
@@ -72,11 +74,11 @@ final class TestEngine
                 """);
         configuration.with("immuta.impersonation.user-mapping.file", mapping.toString());
         try (Engine engine = Engine.open(configuration.properties())) {
-            assertThat(engine.check(new Request(NATIVE, false, "svc@corp", "bob@corp", Optional.empty(), Set.of())).allowed()).isTrue();
-            assertThat(engine.check(new Request(NATIVE, false, "svc@corp", "eve", Optional.empty(), Set.of())).reason().sentence())
+            assertThat(engine.check(new Request(NATIVE, false, "svc@corp", "bob@corp", Optional.empty())).allowed()).isTrue();
+            assertThat(engine.check(new Request(NATIVE, false, "svc@corp", "eve", Optional.empty())).reason().sentence())
                     .startsWith("the target is not known to the permission source")
                     .endsWith("; the permission source was asked for \"eve@nowhere\"");
-            assertThat(engine.check(new Request(NATIVE, false, "svc@corp", "stranger", Optional.empty(), Set.of())).reason().sentence())
+            assertThat(engine.check(new Request(NATIVE, false, "svc@corp", "stranger", Optional.empty())).reason().sentence())
                     .endsWith("; no rule of the user mapping gives this user a name that the permission source could know");
         }
     }
@@ -88,7 +90,7 @@ final class TestEngine
         try (Engine engine = Engine.open(new TestingConfiguration(directory).properties())) {
             assertThat(engine.check(SVC_AS_BOB).allowed()).isTrue();
             assertThat(RequestBuffer.ofThread().contents()).containsOnly('\0');
-            assertThat(engine.check(new Request(NATIVE, false, "bob", "svc", Optional.empty(), Set.of("g"))).allowed()).isFalse();
+            assertThat(engine.check(new Request(NATIVE, false, "bob", "svc", Optional.empty())).allowed()).isFalse();
             assertThat(RequestBuffer.ofThread().contents()).containsOnly('\0');
         }
     }
@@ -100,7 +102,7 @@ final class TestEngine
         int most = RequestBuffer.CAPACITY;
         try (Engine engine = Engine.open(new TestingConfiguration(directory).properties())) {
             for (int length = most - 40; length < most + 40; length++) {
-                Request large = new Request(NATIVE, false, "svc", "bob", Optional.of("p".repeat(length)), Set.of());
+                Request large = new Request(NATIVE, false, "svc", "bob", Optional.of("p".repeat(length)));
                 assertThat(engine.check(large).reason().name()).isEqualTo("permission");
                 // Of the longer one before nothing is left.
                 assertThat(engine.check(SVC_AS_BOB).reason().name()).isEqualTo("permission");
@@ -115,11 +117,11 @@ final class TestEngine
         String filling = "x".repeat(RequestBuffer.CAPACITY);
         try (Engine engine = Engine.open(new TestingConfiguration(directory).properties())) {
             for (String name : List.of("", "svc", "zoë", "日本", "😀", "\ud83d", "a\ude00", "a\0b", "\uffff")) {
-                Request small = new Request(PROPERTY, true, name, "t" + name, Optional.of("p" + name), Set.of("g" + name));
-                Request large = new Request(PROPERTY, true, name, "t" + name, Optional.of("p" + name), Set.of("g" + name, filling));
+                Request small = new Request(PROPERTY, true, name, "t" + name, Optional.of("p" + name));
+                Request large = new Request(PROPERTY, true, name, "t" + name, Optional.of("p" + name), Optional.of(filling));
                 assertThat(engine.check(small).reason()).isEqualTo(engine.check(large).reason());
                 List<PastDecision> recorded = engine.decisions(Optional.empty()).subList(0, 2);
-                assertThat(recorded.get(0)).usingRecursiveComparison().ignoringFields("time").isEqualTo(recorded.get(1));
+                assertThat(recorded.get(0)).usingRecursiveComparison().ignoringFields("time", "queryId").isEqualTo(recorded.get(1));
             }
         }
     }
@@ -132,7 +134,7 @@ final class TestEngine
             Decision allowed = engine.check(SVC_AS_BOB);
             assertThat(allowed.allowed()).isTrue();
             assertThat(allowed.reason().name()).isEqualTo("permission");
-            Decision denied = engine.check(new Request(NATIVE, false, "svc", "carol", Optional.empty(), Set.of()));
+            Decision denied = engine.check(new Request(NATIVE, false, "svc", "carol", Optional.empty()));
             assertThat(denied.allowed()).isFalse();
             assertThat(denied.reason().name()).isEqualTo("target-disabled");
         }
@@ -144,8 +146,8 @@ final class TestEngine
             throws IOException
     {
         try (Engine engine = Engine.open(new TestingConfiguration(directory).with("immuta.user.admin", "svc\\?|root").properties())) {
-            assertThat(engine.check(new Request(NATIVE, false, name, "bob", Optional.empty(), Set.of())).reason().name()).isEqualTo("invalid-name");
-            assertThat(engine.check(new Request(NATIVE, false, "svc", name, Optional.empty(), Set.of())).reason().name()).isEqualTo("invalid-name");
+            assertThat(engine.check(new Request(NATIVE, false, name, "bob", Optional.empty())).reason().name()).isEqualTo("invalid-name");
+            assertThat(engine.check(new Request(NATIVE, false, "svc", name, Optional.empty())).reason().name()).isEqualTo("invalid-name");
         }
     }
 
@@ -154,7 +156,7 @@ final class TestEngine
             throws IOException
     {
         try (Engine engine = Engine.open(new TestingConfiguration(directory).properties())) {
-            assertThat(engine.check(new Request(NATIVE, false, "svc", "b".repeat(64 * 1024), Optional.empty(), Set.of())).reason().name()).isEqualTo("invalid-name");
+            assertThat(engine.check(new Request(NATIVE, false, "svc", "b".repeat(64 * 1024), Optional.empty())).reason().name()).isEqualTo("invalid-name");
         }
     }
 
@@ -205,10 +207,11 @@ final class TestEngine
                 """);
         configuration.with("immuta.group-file", configuration.write("groups.txt", "east:alice\nbi:alice,svc\n").toString());
         try (Engine engine = Engine.open(configuration.properties())) {
-            Bound alice = engine.bind(new Request(PROPERTY, false, "svc", "alice", Optional.of("svc"), Optional.of("q1"), Set.of()));
+            Bound alice = engine.bind(new Request(PROPERTY, false, "svc", "alice", Optional.of("svc"), Optional.of("q1")));
             assertThat(alice.decision().reason().name()).isEqualTo("permission");
+            assertThat(alice.target()).isEqualTo("alice");
             assertThat(alice.groups()).containsExactlyInAnyOrder("analysts", "bi", "east");
-            Bound bob = engine.bind(new Request(PROPERTY, false, "svc", "bob", Optional.of("svc"), Optional.of("q2"), Set.of()));
+            Bound bob = engine.bind(new Request(PROPERTY, false, "svc", "bob", Optional.of("svc"), Optional.of("q2")));
             assertThat(bob.decision().allowed()).isFalse();
             assertThat(bob.decision().reason().sentence()).startsWith("the target's account is disabled");
             assertThat(bob.groups()).isEmpty();
@@ -360,41 +363,86 @@ final class TestEngine
     void testClosingWhileOthersCheck()
             throws Exception
     {
+        TestingConfiguration configuration = new TestingConfiguration(directory);
         ExecutorService executor = Executors.newFixedThreadPool(4);
+        long allowed = 0;
         try {
             for (int round = 0; round < 20; round++) {
-                Engine engine = Engine.open(new TestingConfiguration(directory).properties());
+                Engine engine = Engine.open(configuration.properties());
                 CountDownLatch running = new CountDownLatch(1_000);
-                List<Future<?>> checkers = new ArrayList<>();
+                List<Future<Long>> checkers = new ArrayList<>();
                 for (int thread = 0; thread < 4; thread++) {
                     checkers.add(executor.submit(() -> checkUntilClosed(engine, running)));
                 }
                 running.await();
                 engine.close();
-                for (Future<?> checker : checkers) {
-                    checker.get();
+                // Of who was let in, before anybody has been asked how often that was.
+                long recorded = allowLines(configuration);
+                for (Future<Long> checker : checkers) {
+                    allowed += checker.get();
                 }
+                assertThat(recorded).isEqualTo(allowed);
             }
         }
         finally {
             executor.shutdownNow();
         }
+        assertThat(allowLines(configuration)).isEqualTo(allowed);
     }
 
-    private static void checkUntilClosed(Engine engine, CountDownLatch running)
+    private static long allowLines(TestingConfiguration configuration)
+            throws IOException
     {
+        try (Stream<String> lines = Files.lines(configuration.auditFile())) {
+            return lines.filter(line -> line.contains("\"decision\":\"allow\"")).count();
+        }
+    }
+
+    private static long checkUntilClosed(Engine engine, CountDownLatch running)
+    {
+        long allowed = 0;
         try {
             while (true) {
-                assertThat(engine.check(SVC_AS_BOB).allowed()).isTrue();
+                Decision decision = engine.check(SVC_AS_BOB);
+                if (decision.allowed()) {
+                    allowed++;
+                }
+                else {
+                    // Decided while the engine was closing.
+                    assertThat(decision.reason().name()).isEqualTo("audit-unavailable");
+                }
                 running.countDown();
             }
         }
         catch (EngineException e) {
             assertThat(e.getCode()).isEqualTo(CLOSED);
+            return allowed;
         }
         finally {
             // A checker that fails must not leave the test waiting for it.
             running.countDown();
+        }
+    }
+
+    @Test
+    void testAuditFileThatHangsHoldsNobodyAndEndsWithTheEngine()
+            throws Exception
+    {
+        Path pipe = directory.resolve("pipe");
+        assertThat(new ProcessBuilder("mkfifo", pipe.toString()).start().waitFor()).isZero();
+        // Held open, and never read.
+        try (RandomAccessFile ignored = new RandomAccessFile(pipe.toFile(), "rw")) {
+            Engine engine = Engine.open(new TestingConfiguration(directory).with("immuta.impersonation.audit.file", pipe.toString()).properties());
+            assertTimeoutPreemptively(Duration.ofSeconds(120), () -> {
+                for (int index = 0; index < 20_000; index++) {
+                    engine.check(SVC_AS_BOB);
+                }
+                assertThat(engine.check(SVC_AS_BOB).reason().name()).isEqualTo("audit-unavailable");
+                assertThat(engine.metrics()).containsEntry("audit_failing", 1L);
+                assertThat(engine.drainLog()).anySatisfy(message -> assertThat(message.text()).contains("the file system has not answered"));
+                engine.close();
+                assertThat(engine.drainLog()).anySatisfy(message -> assertThat(message.text()).contains("were not written"));
+            });
         }
     }
 }

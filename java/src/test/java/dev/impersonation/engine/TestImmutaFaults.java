@@ -163,7 +163,7 @@ final class TestImmutaFaults
 
     private static Request asAlice(String impersonator)
     {
-        return new Request(NATIVE, false, impersonator, "alice", Optional.empty(), Set.of());
+        return new Request(NATIVE, false, impersonator, "alice", Optional.empty());
     }
 
     /**

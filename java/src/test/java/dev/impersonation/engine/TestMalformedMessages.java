@@ -2,7 +2,6 @@ package dev.impersonation.engine;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
-import dev.impersonation.engine.PackedReader.Asker;
 import dev.impersonation.engine.PackedReader.Question;
 import dev.impersonation.testing.TestingConfiguration;
 import org.junit.jupiter.api.AfterEach;
@@ -11,7 +10,6 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 import java.io.IOException;
-import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -58,7 +56,10 @@ final class TestMalformedMessages
             throws IOException
     {
         NativeLibrary.load();
-        configuration = new TestingConfiguration(directory).with("immuta.user.admin", "root").with("immuta.group.admin", "wheel");
+        configuration = new TestingConfiguration(directory)
+                .with("immuta.user.admin", "root")
+                // Each decision has its line.
+                .with("immuta.impersonation.audit.max-repeated-refusals", "0");
         handle = Natives.open(Engine.encode(configuration.properties()));
     }
 
@@ -110,8 +111,13 @@ final class TestMalformedMessages
         if (question.isPresent()) {
             int expected = expectedCode(question.get());
             assertThat(Natives.check(handle, bytes) & 0xFF).as(describe(bytes)).isEqualTo(expected);
+            MessageReader bound = new MessageReader(Natives.bind(handle, bytes));
+            assertThat(bound.readInt()).as(describe(bytes)).isEqualTo(expected);
+            String target = bound.readString();
+            question.get().names().get(1).ifPresent(asked -> assertThat(target).as(describe(bytes)).isEqualTo(asked));
             // Nobody here has groups.
-            assertThat(Natives.bind(handle, bytes)).as(describe(bytes)).isEqualTo(ByteBuffer.allocate(8).putInt(expected).putInt(0).array());
+            assertThat(bound.readInt()).as(describe(bytes)).isZero();
+            bound.requireEnd();
             assertThat(Natives.refuse(handle, bytes)).as(describe(bytes)).isEqualTo(NOT_ENFORCEABLE);
             assertThat(Natives.explain(handle, expected, bytes)).as(describe(bytes)).isNotBlank();
             answered++;
@@ -177,8 +183,10 @@ final class TestMalformedMessages
         if (question.chained()) {
             return 18;
         }
-        boolean adminByName = impersonator.get().equals("root");
-        boolean admin = adminByName || question.groups().contains(Optional.of("wheel"));
+        if (question.principal().equals(target)) {
+            return 29;
+        }
+        boolean admin = impersonator.get().equals("root");
         Optional<Boolean> mayImpersonate = impersonator.map(MAY_IMPERSONATE::get);
         if (mayImpersonate.isEmpty() && !admin) {
             return 19;
@@ -195,16 +203,12 @@ final class TestMalformedMessages
         if (target.get().equals("carol")) {
             return 23;
         }
-        if (!admin) {
-            return 1;
-        }
-        return adminByName ? 2 : 3;
+        return admin ? 2 : 1;
     }
 
-    private static boolean isAdmin(Asker caller)
+    private static boolean isAdmin(Optional<String> caller)
     {
-        Optional<String> user = caller.user().filter(TestMalformedMessages::canBeName).filter(name -> !name.equals("carol"));
-        return user.isPresent() && (user.get().equals("root") || caller.groups().contains(Optional.of("wheel")));
+        return caller.equals(Optional.of("root"));
     }
 
     private static boolean canBeName(String name)

@@ -19,7 +19,6 @@ import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.Optional;
 import java.util.Random;
-import java.util.Set;
 import java.util.stream.IntStream;
 
 import static dev.impersonation.engine.EngineException.Code.CLOSED;
@@ -36,7 +35,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
  */
 final class TestNatives
 {
-    private static final byte[] REQUEST = new Request(NATIVE, false, "svc", "bob", Optional.of("svc"), Set.of("g")).encode();
+    private static final byte[] REQUEST = new Request(NATIVE, false, "svc", "bob", Optional.of("svc")).encode();
 
     @TempDir
     private Path directory;
@@ -61,7 +60,7 @@ final class TestNatives
     void testAllowAndDeny()
     {
         assertThat(code(Natives.check(handle, REQUEST))).isEqualTo(1);
-        assertThat(code(Natives.check(handle, new Request(NATIVE, false, "bob", "svc", Optional.empty(), Set.of()).encode()))).isEqualTo(21);
+        assertThat(code(Natives.check(handle, new Request(NATIVE, false, "bob", "svc", Optional.empty()).encode()))).isEqualTo(21);
     }
 
     @ParameterizedTest
@@ -209,8 +208,8 @@ final class TestNatives
     @Test
     void testLargestRequest()
     {
-        int overhead = new Request(NATIVE, false, "", "bob", Optional.empty(), Set.of()).encode().length;
-        byte[] largest = new Request(NATIVE, false, "a".repeat(Request.MAX_SIZE - overhead), "bob", Optional.empty(), Set.of()).encode();
+        int overhead = new Request(NATIVE, false, "", "bob", Optional.empty()).encode().length;
+        byte[] largest = new Request(NATIVE, false, "a".repeat(Request.MAX_SIZE - overhead), "bob", Optional.empty()).encode();
         assertThat(code(Natives.check(handle, largest))).isEqualTo(17);
     }
 

@@ -29,7 +29,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
  */
 final class TestOperators
 {
-    private static final Request SVC_AS_BOB = new Request(NATIVE, false, "svc", "bob", Optional.of("svc@REALM"), Set.of());
+    private static final Request SVC_AS_BOB = new Request(NATIVE, false, "svc", "bob", Optional.of("svc@REALM"));
     private static final Caller ROOT = caller("root");
 
     @TempDir
@@ -42,8 +42,8 @@ final class TestOperators
         Instant before = Instant.now().minusSeconds(1);
         try (Engine engine = Engine.open(new TestingConfiguration(directory).properties())) {
             engine.check(SVC_AS_BOB);
-            engine.check(new Request(NATIVE, false, "zoë", "bob", Optional.empty(), Set.of()));
-            engine.bind(new Request(PROPERTY, false, "svc", "carol", Optional.empty(), Optional.of("q1"), Set.of()));
+            engine.check(new Request(NATIVE, false, "zoë", "bob", Optional.empty()));
+            engine.bind(new Request(PROPERTY, false, "svc", "carol", Optional.empty(), Optional.of("q1")));
             assertThat(engine.metrics())
                     .containsEntry("decisions_allow", 1L)
                     .containsEntry("decisions_allow_permission", 1L)
@@ -103,7 +103,7 @@ final class TestOperators
             properties.put("immuta.impersonation.audit.file", audit.toString());
             properties.put("immuta.impersonation.cache.ttl", "1h");
             try (Engine engine = Engine.open(properties)) {
-                Request request = new Request(NATIVE, false, "svc", "alice", Optional.empty(), Set.of());
+                Request request = new Request(NATIVE, false, "svc", "alice", Optional.empty());
                 assertThat(engine.check(request).allowed()).isTrue();
                 assertThat(engine.remembered()).hasSize(2).anySatisfy(user -> {
                     assertThat(user).isEqualTo(new RememberedUser("svc", "fresh", user.age(), true, true, 0));
@@ -133,14 +133,15 @@ final class TestOperators
         TestingConfiguration configuration = new TestingConfiguration(directory)
                 .with("immuta.user.admin", "root|carol")
                 .with("immuta.group.admin", "operators");
+        configuration.with("immuta.group-file", configuration.write("groups.txt", "operators:bob,carol\n").toString());
         try (Engine engine = Engine.open(configuration.properties())) {
             assertThat(engine.isAdmin(ROOT)).isTrue();
-            assertThat(engine.isAdmin(caller("bob", "operators", "others"))).isTrue();
-            assertThat(engine.isAdmin(caller("bob", "others"))).isFalse();
-            assertThat(engine.isAdmin(caller("carol", "operators"))).as("disabled").isFalse();
+            assertThat(engine.isAdmin(caller("bob"))).isTrue();
+            assertThat(engine.isAdmin(caller("svc"))).isFalse();
+            assertThat(engine.isAdmin(caller("carol"))).as("disabled").isFalse();
             assertThat(engine.isAdmin(caller("root\ud800"))).isFalse();
             assertThat(engine.isAdmin(caller(""))).isFalse();
-            Caller tooLarge = caller("root", "x".repeat(Request.MAX_SIZE));
+            Caller tooLarge = caller("x".repeat(Request.MAX_SIZE));
             assertThatThrownBy(() -> engine.isAdmin(tooLarge))
                     .isInstanceOfSatisfying(EngineException.class, e -> assertThat(e.getCode()).isEqualTo(REQUEST_TOO_LARGE));
         }
@@ -163,8 +164,8 @@ final class TestOperators
         }
     }
 
-    private static Caller caller(String user, String... groups)
+    private static Caller caller(String user)
     {
-        return new Caller(user, List.of(groups), Optional.of("svc@REALM"), Optional.of("q7"));
+        return new Caller(user, Optional.of("svc@REALM"), Optional.of("q7"));
     }
 }

@@ -8,7 +8,6 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Optional;
-import java.util.Set;
 
 import static dev.impersonation.engine.Request.Path.PROPERTY;
 import static org.assertj.core.api.Assertions.assertThat;
@@ -24,7 +23,7 @@ final class TestRefusal
     {
         TestingConfiguration configuration = new TestingConfiguration(directory);
         try (Engine engine = Engine.open(configuration.properties())) {
-            Decision refused = engine.refuse(new Request(PROPERTY, false, "svc", "alice", Optional.of("svc"), Optional.of("q1"), Set.of()));
+            Decision refused = engine.refuse(new Request(PROPERTY, false, "svc", "alice", Optional.of("svc"), Optional.of("q1")));
             assertThat(refused.allowed()).isFalse();
             assertThat(refused.reason().name()).isEqualTo("not-enforceable");
             assertThat(engine.decisions(Optional.empty())).singleElement().satisfies(past -> assertThat(past.decision().allowed()).isFalse());

@@ -10,7 +10,6 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
 import java.util.stream.Stream;
 
 import static dev.impersonation.engine.EngineException.Code.REQUEST_TOO_LARGE;
@@ -41,34 +40,31 @@ final class TestRequest
         for (String impersonator : names) {
             for (String target : names) {
                 for (Optional<String> principal : List.of(Optional.<String>empty(), Optional.of(""), Optional.of("a"))) {
-                    for (Set<String> groups : List.of(Set.<String>of(), Set.of(""), Set.of("a"))) {
-                        Request request = new Request(NATIVE, false, impersonator, target, principal, groups);
-                        assertThat(seen.put(HexFormat.of().formatHex(request.encode()), request)).isNull();
-                    }
+                    Request request = new Request(NATIVE, false, impersonator, target, principal);
+                    assertThat(seen.put(HexFormat.of().formatHex(request.encode()), request)).isNull();
                 }
             }
         }
-        Request request = new Request(NATIVE, false, "a", "b", Optional.empty(), Set.of());
+        Request request = new Request(NATIVE, false, "a", "b", Optional.empty());
         assertThat(request.encode())
-                .isNotEqualTo(new Request(NATIVE, true, "a", "b", Optional.empty(), Set.of()).encode())
-                .isNotEqualTo(new Request(PROPERTY, false, "a", "b", Optional.empty(), Set.of()).encode())
-                .isNotEqualTo(new Request(NATIVE, false, "a", "b", Optional.empty(), Optional.of(""), Set.of()).encode());
-        assertThat(new Request(NATIVE, false, "a", "b", Optional.of("q"), Optional.empty(), Set.of()).encode())
-                .isNotEqualTo(new Request(NATIVE, false, "a", "b", Optional.empty(), Optional.of("q"), Set.of()).encode());
+                .isNotEqualTo(new Request(NATIVE, true, "a", "b", Optional.empty()).encode())
+                .isNotEqualTo(new Request(PROPERTY, false, "a", "b", Optional.empty()).encode())
+                .isNotEqualTo(new Request(NATIVE, false, "a", "b", Optional.empty(), Optional.of("")).encode());
+        assertThat(new Request(NATIVE, false, "a", "b", Optional.of("q"), Optional.empty()).encode())
+                .isNotEqualTo(new Request(NATIVE, false, "a", "b", Optional.empty(), Optional.of("q")).encode());
     }
 
     @Test
     void testSizeLimitIsExact()
     {
-        int overhead = new Request(NATIVE, false, "", "", Optional.empty(), Set.of()).encode().length;
+        int overhead = new Request(NATIVE, false, "", "", Optional.empty()).encode().length;
         String longest = "a".repeat(Request.MAX_SIZE - overhead);
-        assertThat(new Request(NATIVE, false, longest, "", Optional.empty(), Set.of()).encode()).hasSize(Request.MAX_SIZE);
+        assertThat(new Request(NATIVE, false, longest, "", Optional.empty()).encode()).hasSize(Request.MAX_SIZE);
         for (Request request : List.of(
-                new Request(NATIVE, false, longest + "a", "", Optional.empty(), Set.of()),
-                new Request(NATIVE, false, longest, "a", Optional.empty(), Set.of()),
-                new Request(NATIVE, false, "", "", Optional.of(longest), Set.of()),
-                new Request(NATIVE, false, "", "", Optional.empty(), Optional.of(longest), Set.of()),
-                new Request(NATIVE, false, "", "", Optional.empty(), Set.of(longest)))) {
+                new Request(NATIVE, false, longest + "a", "", Optional.empty()),
+                new Request(NATIVE, false, longest, "a", Optional.empty()),
+                new Request(NATIVE, false, "", "", Optional.of(longest)),
+                new Request(NATIVE, false, "", "", Optional.empty(), Optional.of(longest)))) {
             assertThatThrownBy(request::encode)
                     .isInstanceOfSatisfying(EngineException.class, e -> assertThat(e.getCode()).isEqualTo(REQUEST_TOO_LARGE));
         }
@@ -77,11 +73,10 @@ final class TestRequest
     @Test
     void testNullsAreRefused()
     {
-        assertThatThrownBy(() -> new Request(null, false, "a", "b", Optional.empty(), Set.of())).hasMessage("path is null");
-        assertThatThrownBy(() -> new Request(NATIVE, false, null, "b", Optional.empty(), Set.of())).hasMessage("impersonator is null");
-        assertThatThrownBy(() -> new Request(NATIVE, false, "a", null, Optional.empty(), Set.of())).hasMessage("target is null");
-        assertThatThrownBy(() -> new Request(NATIVE, false, "a", "b", null, Set.of())).hasMessage("principal is null");
-        assertThatThrownBy(() -> new Request(NATIVE, false, "a", "b", Optional.empty(), null, Set.of())).hasMessage("queryId is null");
-        assertThatThrownBy(() -> new Request(NATIVE, false, "a", "b", Optional.empty(), null)).hasMessage("groups is null");
+        assertThatThrownBy(() -> new Request(null, false, "a", "b", Optional.empty())).hasMessage("path is null");
+        assertThatThrownBy(() -> new Request(NATIVE, false, null, "b", Optional.empty())).hasMessage("impersonator is null");
+        assertThatThrownBy(() -> new Request(NATIVE, false, "a", null, Optional.empty())).hasMessage("target is null");
+        assertThatThrownBy(() -> new Request(NATIVE, false, "a", "b", null)).hasMessage("principal is null");
+        assertThatThrownBy(() -> new Request(NATIVE, false, "a", "b", Optional.empty(), null)).hasMessage("queryId is null");
     }
 }

@@ -64,8 +64,8 @@ final class TestCheckedForTarget
     private final LiveParts liveParts = new LiveParts();
     private final PropertyPath path = new PropertyPath(
             request -> request.target().equals("alice")
-                    ? new Bound(new Decision(true, new Reason(1, "permission", "may")), Set.of("analysts"))
-                    : new Bound(new Decision(false, new Reason(21, "no-permission", "the user may not")), Set.of()),
+                    ? new Bound(new Decision(true, new Reason(1, "permission", "may")), "alice", Set.of("analysts"))
+                    : new Bound(new Decision(false, new Reason(21, "no-permission", "the user may not")), request.target(), Set.of()),
             refused -> {},
             user -> Optional.empty(),
             true,

@@ -47,7 +47,7 @@ final class TestEngineMBean
             assertThat(attributes).extracting(MBeanAttributeInfo::getType).containsOnly("java.lang.Long");
             assertThat(attributes).noneMatch(MBeanAttributeInfo::isWritable);
             assertThat(SERVER.getAttribute(name, "decisions_allow")).isEqualTo(0L);
-            engine.check(new Request(NATIVE, false, "svc", "bob", Optional.empty(), Set.of()));
+            engine.check(new Request(NATIVE, false, "svc", "bob", Optional.empty()));
             assertThat(SERVER.getAttribute(name, "decisions_allow")).isEqualTo(1L);
             String[] names = Arrays.stream(attributes).map(MBeanAttributeInfo::getName).toArray(String[]::new);
             AttributeList values = SERVER.getAttributes(name, names);

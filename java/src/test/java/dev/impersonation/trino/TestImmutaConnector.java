@@ -118,7 +118,7 @@ final class TestImmutaConnector
     private static PropertyPath control()
     {
         return new PropertyPath(
-                request -> new Bound(new Decision(true, new Reason(1, "permission", "may")), Set.of()),
+                request -> new Bound(new Decision(true, new Reason(1, "permission", "may")), request.target(), Set.of()),
                 refused -> {},
                 user -> Optional.empty(),
                 true,

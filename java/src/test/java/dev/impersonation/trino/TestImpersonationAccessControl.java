@@ -82,7 +82,7 @@ final class TestImpersonationAccessControl
         log = new CapturedLog(ImpersonationCheck.class);
         engine = EngineLifecycle.start(Engine.open(new TestingConfiguration(directory).properties()), false);
         control = create(new ImpersonationCheck((chained, impersonator, target) ->
-                engine.getEngine().check(NATIVE, chained, impersonator.getUser(), target, impersonator.getPrincipal(), impersonator.getGroups())));
+                engine.getEngine().check(NATIVE, chained, impersonator.getUser(), target, impersonator.getPrincipal())));
     }
 
     @AfterEach

@@ -60,12 +60,13 @@ final class TestOperatorTables
         configuration = new TestingConfiguration(directory)
                 .with("immuta.user.admin", "root")
                 .with("immuta.group.admin", "operators");
+        configuration.with("immuta.group-file", configuration.write("groups.txt", "operators:nightshift\n").toString());
         engine = Engine.open(configuration.properties());
         liveParts.operable(new OperatedControl("immuta", path, engine));
         for (String target : List.of("bob", "carol", "root")) {
-            engine.check(new Request(NATIVE, false, "svc", target, Optional.empty(), Set.of()));
+            engine.check(new Request(NATIVE, false, "svc", target, Optional.empty()));
         }
-        engine.check(new Request(NATIVE, false, "alice", "bob", Optional.empty(), Set.of()));
+        engine.check(new Request(NATIVE, false, "alice", "bob", Optional.empty()));
     }
 
     @AfterEach
@@ -141,8 +142,10 @@ final class TestOperatorTables
     }
 
     @Test
-    void testGroupsOfTheSessionAreNotTheTargets()
+    void testGroupsThatOnlyTheSessionHasMakeNobodyAnAdministrator()
     {
+        assertThatThrownBy(() -> rows(new CacheTable(liveParts), session("own", "alice", Set.of("operators")))).isInstanceOf(AccessDeniedException.class);
+        assertThatThrownBy(() -> flush(session("own", "alice", Set.of("operators")), null)).isInstanceOf(AccessDeniedException.class);
         bind("alice");
         assertThatThrownBy(() -> rows(new CacheTable(liveParts), session("svc", "operators"))).isInstanceOf(AccessDeniedException.class);
         bind("q2", "nightshift");
@@ -232,9 +235,9 @@ final class TestOperatorTables
     private static Bound bound(String target)
     {
         if (target.equals("nobody")) {
-            return new Bound(new Decision(false, new Reason(21, "no-permission", "the user may not")), Set.of());
+            return new Bound(new Decision(false, new Reason(21, "no-permission", "the user may not")), target, Set.of());
         }
-        return new Bound(new Decision(true, new Reason(1, "permission", "may")), target.equals("nightshift") ? Set.of("operators") : Set.of());
+        return new Bound(new Decision(true, new Reason(1, "permission", "may")), target, target.equals("nightshift") ? Set.of("operators") : Set.of());
     }
 
     private void flush(ConnectorSession session, String user)

@@ -35,9 +35,9 @@ final class TestPropertyPath
 {
     private static final Reason PERMISSION = new Reason(1, "permission", "may");
     private static final Reason ADMIN = new Reason(2, "admin-user", "may");
-    private static final Bound SELF = new Bound(new Decision(true, new Reason(4, "self", "may")), Set.of("source"));
-    private static final Bound ALLOW = new Bound(new Decision(true, PERMISSION), Set.of("analysts", "bi"));
-    private static final Bound DENY = new Bound(new Decision(false, new Reason(25, "out-of-scope", "no rule lets this impersonator")), Set.of());
+    private static final Bound SELF = new Bound(new Decision(true, new Reason(4, "self", "may")), "svc", Set.of("source"));
+    private static final Bound ALLOW = new Bound(new Decision(true, PERMISSION), "alice", Set.of("analysts", "bi"));
+    private static final Bound DENY = new Bound(new Decision(false, new Reason(25, "out-of-scope", "no rule lets this impersonator")), "alice", Set.of());
     private static final Map<String, String> AS_ALICE = Map.of("immuta.immuta_user", "alice");
     private static final Identity SVC = Identity.forUser("svc")
             .withPrincipal(new BasicPrincipal("svc@EXAMPLE"))
@@ -92,11 +92,19 @@ final class TestPropertyPath
     }
 
     @Test
+    void testTargetHasTheNameThatTheEngineKnowsWhateverSpellingWasSent()
+    {
+        Binding.Allowed binding = (Binding.Allowed) run(path(request -> ALLOW), SVC, Map.of("immuta.immuta_user", "ALICE"));
+        assertThat(binding.effective().getUser()).isEqualTo("alice");
+        assertThat(run(path(request -> SELF), SVC, Map.of("immuta.immuta_user", "SVC"))).isEqualTo(new Binding.Own(PROPERTY, "self"));
+    }
+
+    @Test
     void testEngineIsAskedOnceWithAllThatIsKnown()
     {
         run(path(request -> ALLOW), SVC, AS_ALICE);
         assertThat(requests).containsExactly(
-                new Request(PROPERTY, false, "svc", "alice", Optional.of("svc@EXAMPLE"), Optional.of("q1"), Set.of("services")));
+                new Request(PROPERTY, false, "svc", "alice", Optional.of("svc@EXAMPLE"), Optional.of("q1")));
     }
 
     @Test

@@ -34,13 +34,13 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 final class TestPropertyPathRefusals
 {
     private static final Bindings.Limits LIMITS = new Bindings.Limits(1, Duration.ofHours(1), 10, Duration.ofMinutes(1));
-    private static final Bound SELF = new Bound(new Decision(true, new Reason(4, "self", "may")), Set.of());
-    private static final Bound ALLOW = new Bound(new Decision(true, new Reason(1, "permission", "may")), Set.of());
-    private static final Bound DENY = new Bound(new Decision(false, new Reason(25, "out-of-scope", "no rule lets this impersonator")), Set.of());
+    private static final Bound SELF = new Bound(new Decision(true, new Reason(4, "self", "may")), "svc", Set.of());
+    private static final Bound ALLOW = new Bound(new Decision(true, new Reason(1, "permission", "may")), "alice", Set.of());
+    private static final Bound DENY = new Bound(new Decision(false, new Reason(25, "out-of-scope", "no rule lets this impersonator")), "alice", Set.of());
     private static final Identity SVC = Identity.forUser("svc").withPrincipal(new BasicPrincipal("svc@EXAMPLE")).withGroups(Set.of("services")).build();
     private static final Request AS_ALICE = request(false, "svc", "alice");
     private static final Request AS_SOMEBODY = request(false, "svc", "");
-    private static final Request UNCHECKED = new Request(PROPERTY, false, "svc", "alice", Optional.empty(), Optional.of("q1"), Set.of());
+    private static final Request UNCHECKED = new Request(PROPERTY, false, "svc", "alice", Optional.empty(), Optional.of("q1"));
 
     private final List<Request> refusals = new ArrayList<>();
     private Optional<Reason> impersonation = Optional.empty();
@@ -160,7 +160,7 @@ final class TestPropertyPathRefusals
 
     private static Request request(boolean chained, String user, String target)
     {
-        return new Request(PROPERTY, chained, user, target, Optional.of("svc@EXAMPLE"), Optional.of("q1"), Set.of("services"));
+        return new Request(PROPERTY, chained, user, target, Optional.of("svc@EXAMPLE"), Optional.of("q1"));
     }
 
     private static final class BrokenMap
