@@ -34,9 +34,9 @@ FAKE_IMMUTA = Path(from_dev("E2E_FAKE_IMMUTA"))
 # Of tools that not everybody has: where one is missing, so is what ./dev makes by it.
 GO_CLIENT = optional_path("E2E_GO_CLIENT")
 JS_CLIENT = optional_path("E2E_JS_CLIENT")
-# The plugins hive and iceberg, which ./dev fetches for one version of Trino.
-CATALOGS = optional_path("E2E_CATALOGS")
 WARM_START = optional_path("E2E_WARM_START")
+# Plugins beside those of the release.
+CATALOGS = optional_path("E2E_CATALOGS")
 
 # What Maven Central has differs by version. Without the password file authenticator a signed token stands in for it.
 PLUGINS = frozenset(path.name for path in TRINO_HOME.glob("plugin/*"))

@@ -7,13 +7,11 @@ import pytest
 
 from . import environment
 from .clients import PROPERTY, Answer, HttpSession
-from .conftest import ServerMaker, server_maker
-from .credentials import Certificate
+from .conftest import ServerMaker
 from .policy import IMMUTA_CATALOG, guarded_files, person, service
 from .server import Configuration, TrinoServer, properties_text
 
-if environment.CATALOGS is None:
-    pytest.skip("the plugins hive and iceberg are fetched for Trino 476 alone", allow_module_level=True)
+pytestmark = pytest.mark.skipif(environment.CATALOGS is None, reason="this server has no catalog with roles")
 
 # The delegate lets everybody do everything: what is refused here is refused by the plugin, or by a catalog.
 RULES = {
@@ -40,25 +38,6 @@ REFUSED = "while user svc impersonates user alice"
 COUNT = "SELECT count(*) FROM iceberg.sales.few"
 
 
-class ServerWithCatalogs(TrinoServer):
-    """Has the plugins hive and iceberg."""
-
-    def _install_plugins(self) -> dict[str, str]:
-        properties = super()._install_plugins()
-        for plugin in (environment.CATALOGS / "plugin").iterdir():
-            link = self.file("plugin") / plugin.name
-            if not link.exists():
-                link.symlink_to(plugin)
-        return properties
-
-
-@pytest.fixture(scope="module")
-def start_server(tmp_path_factory: pytest.TempPathFactory, certificate: Certificate) -> Iterator[ServerMaker]:
-    """Starts servers that end with the module."""
-    with server_maker(tmp_path_factory, certificate, ServerWithCatalogs) as start:
-        yield start
-
-
 @pytest.fixture(scope="module")
 def server(start_server: ServerMaker) -> Iterator[TrinoServer]:
     files = {
@@ -68,7 +47,8 @@ def server(start_server: ServerMaker) -> Iterator[TrinoServer]:
         "etc/catalog/iceberg.properties": properties_text(ICEBERG),
         "lake/README": "Where the two catalogs keep their files.\n",
     }
-    server = start_server("roles", Configuration(files, ["svc", "alice", "admin"]))
+    configuration = Configuration(files, ["svc", "alice", "admin"], plugins=["hive", "iceberg"])
+    server = start_server("roles", configuration)
     # Of Hive's metastore in files, admin is an administrator.
     admin = HttpSession(server, "admin", ("X-Trino-Role", "hive=ROLE{admin}"))
     for statement in (
