@@ -35,6 +35,8 @@ FAKE_IMMUTA = Path(from_dev("E2E_FAKE_IMMUTA"))
 GO_CLIENT = optional_path("E2E_GO_CLIENT")
 JS_CLIENT = optional_path("E2E_JS_CLIENT")
 WARM_START = optional_path("E2E_WARM_START")
+# Plugins beside those of the release.
+CATALOGS = optional_path("E2E_CATALOGS")
 
 # What Maven Central has differs by version. Without the password file authenticator a signed token stands in for it.
 PLUGINS = frozenset(path.name for path in TRINO_HOME.glob("plugin/*"))

@@ -286,7 +286,8 @@ class TrinoServer:
         if not plugins.exists():
             plugins.mkdir(parents=True)
             for name in [*EVERY_SERVER.intersection(environment.PLUGINS), *self._configuration.plugins]:
-                (plugins / name).symlink_to(environment.TRINO_HOME / "plugin" / name)
+                home = environment.TRINO_HOME if name in environment.PLUGINS else environment.CATALOGS
+                (plugins / name).symlink_to(home / "plugin" / name)
             unzip_plugin(plugins)
         return {"plugin.dir": str(plugins)}
 

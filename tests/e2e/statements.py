@@ -377,10 +377,6 @@ _SEARCHES = (
     "SELECT * FROM {m}.information_schema.columns WHERE table_schema = 'shared' AND table_name = 'masked'",
     "SELECT * FROM {m}.information_schema.views",
     "SELECT * FROM {m}.information_schema.views WHERE table_schema = 'views' AND table_name = 'svc_definer'",
-    "SELECT * FROM {m}.information_schema.table_privileges",
-    "SELECT * FROM {m}.information_schema.roles",
-    "SELECT * FROM {m}.information_schema.enabled_roles",
-    "SELECT * FROM {m}.information_schema.applicable_roles",
     *(f"SHOW TABLES FROM {{m}}.{schema}" for schema in (*SCHEMAS, "views", "filtered_views")),
 )
 _LOOKS = (
@@ -389,7 +385,6 @@ _LOOKS = (
     "SHOW CREATE TABLE {source}",
     "SHOW CREATE VIEW {source}",
     "SHOW STATS FOR {source}",
-    "SHOW GRANTS ON TABLE {source}",
 )
 
 
@@ -413,15 +408,11 @@ _SESSIONS = (
     ("SET PATH {m}.hers", "SELECT 1"),
     ("SET ROLE admin",),
     ("SET ROLE ALL",),
-    ("SET ROLE admin IN {m}",),
     ("CREATE ROLE admin",),
     ("DROP ROLE admin",),
     ("GRANT admin TO USER alice",),
     ("REVOKE admin FROM USER svc",),
     ("SHOW ROLES",),
-    ("SHOW ROLES FROM {m}",),
-    ("SHOW CURRENT ROLES",),
-    ("SHOW ROLE GRANTS",),
     ("USE tpch.tiny",),
     ("USE vault.tiny",),
     ("USE {m}.his",),

@@ -52,13 +52,8 @@ final class TestCheckedForTarget
     private static final CatalogSchemaTableName WHOAMI = new CatalogSchemaTableName("immuta", new SchemaTableName("impersonation", "whoami"));
     private static final CatalogSchemaTableName TABLE = new CatalogSchemaTableName("tpch", new SchemaTableName("tiny", "nation"));
     private static final Set<String> SESSION = Set.of("checkCanExecuteQuery", "checkCanSetSystemSessionProperty");
-    private static final Set<String> REFUSED_TO_TARGETS = Set.of(
-            "checkCanCreateFunction",
-            "checkCanCreateMaterializedView",
-            "checkCanCreateView",
-            "checkCanRefreshMaterializedView",
-            "checkCanShowCurrentRoles",
-            "checkCanShowRoleGrants");
+    private static final Set<String> REFUSED_TO_TARGETS = Set.of("checkCanCreateFunction", "checkCanCreateMaterializedView", "checkCanCreateView",
+            "checkCanRefreshMaterializedView", "checkCanShowCurrentRoles", "checkCanShowRoleGrants");
 
     private static final FilterExpressions EXPRESSIONS = new FilterExpressions(
             (expression, binding) -> expression.replace("current_user", "'%s'".formatted(binding.effective().getUser())));
