@@ -1,13 +1,23 @@
-"""Each attack in SECURITY.md names a test that is there.
+"""Each attack in SECURITY.md names tests that are there and speak of it.
 
->>> complaints((ROOT / "SECURITY.md").read_text(encoding="utf-8"), source)
+That a test shows what a row says is for people to see. What this sees: the test has a word in common with the row that
+few of the other tests have. Of tests that are moved to another row, it finds most.
+
+>>> text = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
+>>> complaints(text, source)
 []
+>>> list(without_subject(rows(text), source))
+[]
+>>> strangers = list(without_subject(rows(with_tests_of_another_row(text)), source))
+>>> len(strangers) > len(LINK.findall(text)) / 2
+True
 
 Run by ``./dev test unit``: ``python3 -m doctest tests/threat_model.py``.
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -22,6 +32,17 @@ BEGINNINGS = {
     ".java": (r"\bvoid {}\(", r"@(?:Test|ParameterizedTest)\b"),
     ".py": (r"(?m)^def {}\(", r"\Z"),
 }
+
+# By the ending of a file: where the next test begins.
+NEXT = {
+    ".rs": re.compile(r"\n *(?:#\[test\]|proptest!|mod )"),
+    ".java": re.compile(r"\n    @(?:Test|ParameterizedTest)\b"),
+    ".py": re.compile(r"\n(?:def test_|@pytest)"),
+}
+# So many letters of a word tell it from others, and its forms not from each other.
+STEM = 5
+# What a fifth of the tests have tells nothing of one.
+COMMON = 0.2
 
 Source = Callable[[str], str | None]
 
@@ -79,6 +100,65 @@ def is_test(name: str, path: str, text: str) -> bool:
     beginning, mark = BEGINNINGS[suffix]
     found = re.search(beginning.format(re.escape(name)), text)
     return found is not None and re.search(mark, text[: found.start()].rpartition("\n\n")[2]) is not None
+
+
+def body(name: str, path: str, text: str) -> str:
+    """The test alone.
+
+    >>> body("test_a", "a.py", "def test_a():\\n    one()\\n\\n\\ndef test_b():\\n    two()")
+    'def test_a():\\n    one()\\n\\n'
+    >>> body("holds", "a.rs", "#[test]\\nfn other() {}\\n\\n#[test]\\nfn holds() {}")
+    'fn holds() {}'
+    """
+    suffix = Path(path).suffix
+    rest = text[re.search(BEGINNINGS[suffix][0].format(re.escape(name)), text).start() :]
+    end = NEXT[suffix].search(rest, 1)
+    return rest[: end.start()] if end else rest
+
+
+def words(text: str) -> set[str]:
+    """The beginnings of what may be words of a subject.
+
+    >>> sorted(words("An administrator of `Immuta`, testAdministratorsOfAnEngine"))
+    ['admin', 'engin', 'immut', 'test']
+    """
+    apart = re.sub(r"([a-z])([A-Z])", r"\1 \2", text)
+    return {word.lower()[:STEM] for word in re.findall("[A-Za-z]+", apart) if len(word) >= 4}
+
+
+def without_subject(table: Iterable[list[str]], source: Source) -> Iterator[str]:
+    """The rows with a test that has no word of the row, among those that tell one test from another.
+
+    >>> files = {f"{name}.py": f"def test_{name}(): assert True" for name in ["forgery", "flood", "chain"]}
+    >>> table = [[name, "answer", f"[test_{name}]({name}.py)"] for name in ["forgery", "flood"]]
+    >>> list(without_subject(table, files.get))
+    []
+    >>> list(without_subject([*table, ["flood", "answer", "[test_chain](chain.py)"]], files.get))
+    ['flood: test_chain has no word of the row that few other tests have']
+    """
+    found = list(table)
+    tests = {}
+    for cells in found:
+        for name, path in LINK.findall(cells[-1]):
+            text = source(path)
+            if text is not None and is_test(name, path, text):
+                tests[name, path] = words(body(name, path, text))
+    counts = Counter(word for has in tests.values() for word in has)
+    common = {word for word, count in counts.items() if count > max(1, COMMON * len(tests))}
+    for cells in found:
+        subject = words(" ".join(cells[:-1])) - common
+        for link in LINK.findall(cells[-1]):
+            if link in tests and not tests[link] & subject:
+                yield f"{cells[0]}: {link[0]} has no word of the row that few other tests have"
+
+
+def with_tests_of_another_row(text: str) -> str:
+    """The same tables, with the tests of a row half of the rows further on."""
+    found = list(rows(text))
+    for index, cells in enumerate(found):
+        other = found[(index + len(found) // 2) % len(found)]
+        text = text.replace(f"| {cells[0]} | {cells[1]} | {cells[2]} |", f"| {cells[0]} | {cells[1]} | {other[2]} |")
+    return text
 
 
 def complaints(text: str, source: Source) -> list[str]:

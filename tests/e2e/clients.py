@@ -78,11 +78,11 @@ class Cli:
             command += ["--session-user", session_user]
         return command
 
-    def run(self, user: str, session_user: str | None, *statements: str) -> list[Answer]:
-        """Runs statements in one session; the CLI stops at the first refusal."""
+    def run(self, user: str, session_user: str | None, *statements: str, options: Sequence[str] = ()) -> list[Answer]:
+        """Runs statements in one session; the CLI stops at the first refusal unless an option says otherwise."""
         sql = ";".join(statements)
         java = [*JAVA_CLIENT, "-jar", str(environment.CLIENTS / "trino-cli.jar")]
-        arguments = [*self.command(user, session_user), "--output-format", "TSV", "--execute", sql]
+        arguments = [*self.command(user, session_user), *options, "--output-format", "TSV", "--execute", sql]
         result = subprocess.run(
             [*java, *arguments],
             check=False,
@@ -113,9 +113,11 @@ class Jdbc:
     def url(self) -> str:
         return f"jdbc:trino://localhost:{self._server.port}?SSL=true"
 
-    def run(self, user: str, session_user: str | None, *statements: str) -> list[Answer]:
-        """Runs statements on one connection."""
-        properties = {"user": user}
+    def run(
+        self, user: str, session_user: str | None, *statements: str, more: Mapping[str, str] | None = None
+    ) -> list[Answer]:
+        """Runs statements on one connection, which may have more properties."""
+        properties = {"user": user, **(more or {})}
         if environment.HAS_PASSWORDS:
             properties["password"] = self._server.password
         else:

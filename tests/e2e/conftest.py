@@ -31,6 +31,7 @@ USERS = [
     person("admin_omar"),
     person("helpdesk", groups=["operators"]),
     person("nightshift"),
+    person("dayshift"),
     service("chained_svc"),
     service("middle"),
     person("zoë"),
@@ -47,10 +48,15 @@ SCOPES = [
     {"original_user": "user2", "new_user": "bob"},
     {"original_user": "user_alice", "new_user": "charlie"},
     {"original_user": "svc", "new_user": "frank", "allow": False},
-    {"original_user": "svc|chained_svc|middle|admin_.*|helpdesk|nightshift", "new_user": ".*"},
+    {"original_user": "svc|chained_svc|middle|admin_.*|helpdesk|nightshift|dayshift", "new_user": ".*"},
 ]
 GROUP_FILE = "etc/groups.txt"
 GROUPS = "operators:nightshift\n"
+# Trino learns of groups from the plugin that has the passwords, too. What it alone knows makes nobody an administrator.
+TRINOS_GROUPS = {
+    "etc/group-provider.properties": "group-provider.name=file\nfile.group-file=etc/trinos-groups.txt\n",
+    "etc/trinos-groups.txt": "operators:dayshift\n",
+}
 MAIN_CONTROL = {
     "immuta.user.admin": "immuta_admin|admin_.+",
     "immuta.group.admin": "operators",
@@ -116,6 +122,7 @@ def main_server(tmp_path_factory: pytest.TempPathFactory, certificate: Certifica
         "etc/access-control.properties": control_text(**MAIN_CONTROL),
         POLICY_FILE: policy_text([*USERS, service("user_alice")], SCOPES),
         GROUP_FILE: GROUPS,
+        **(TRINOS_GROUPS if environment.HAS_PASSWORDS else {}),
     }
     logins = [
         "svc",
@@ -124,6 +131,7 @@ def main_server(tmp_path_factory: pytest.TempPathFactory, certificate: Certifica
         "admin_omar",
         "helpdesk",
         "nightshift",
+        "dayshift",
         "chained_svc",
         "stranger",
         "user",

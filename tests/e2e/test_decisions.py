@@ -2,6 +2,7 @@
 
 import pytest
 
+from . import environment
 from .audit import AuditFile
 from .clients import CURRENT_USER, Answer, HttpSession
 from .expectations import refused
@@ -74,6 +75,35 @@ def test_an_audit_line_has_every_field(main_server: TrinoServer, audit: AuditFil
 def test_one_administrator_may_act_as_another(main_server: TrinoServer, audit: AuditFile) -> None:
     assert HttpSession(main_server, "admin_omar").as_user("helpdesk").run(CURRENT_USER) == Answer(value="helpdesk")
     assert audit.wait_for("admin_omar", "helpdesk")["reason"] == "admin-user"
+
+
+WAYS = {
+    "X-Trino-User": lambda session: session.as_user("alice").run(CURRENT_USER),
+    "X-Trino-Original-User beside it": lambda session: HttpSession(
+        session.server, session.user, ("X-Trino-Original-User", session.user), ("X-Trino-User", "alice")
+    ).run(CURRENT_USER),
+    "SET SESSION AUTHORIZATION": lambda session: session.run("SET SESSION AUTHORIZATION alice"),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_group_of_the_group_file_makes_an_administrator_in_whatever_way_somebody_asks(
+    main_server: TrinoServer, audit: AuditFile, way: str
+) -> None:
+    answer = WAYS[way](HttpSession(main_server, "nightshift"))
+    assert answer.error is None
+    assert audit.wait_for("nightshift", "alice")["reason"] == "admin-group"
+
+
+@pytest.mark.skipif(not environment.HAS_PASSWORDS, reason="this server has no plugin that tells Trino of groups")
+@pytest.mark.parametrize("way", WAYS)
+def test_a_group_that_trino_alone_knows_makes_nobody_an_administrator_in_whatever_way_somebody_asks(
+    main_server: TrinoServer, audit: AuditFile, way: str
+) -> None:
+    dayshift = HttpSession(main_server, "dayshift")
+    assert dayshift.run("SELECT current_groups()").rows == [[["operators"]]]
+    refused(WAYS[way](dayshift), "dayshift", "alice")
+    assert audit.wait_for("dayshift", "alice")["reason"] == "no-permission"
 
 
 def test_a_refusal_does_not_tell_the_policy(main_server: TrinoServer) -> None:
