@@ -16,7 +16,7 @@ use crate::name::{Folding, Name};
 use crate::reason::Reason;
 use crate::source::lookup::Lookup;
 use crate::source::{Found, Person, Source, View};
-use crate::step::Verdict;
+use crate::step::{Step, Verdict};
 use crate::user_mapping::Mapped;
 
 mod announcement;
@@ -291,6 +291,15 @@ impl Engine {
             target: name_of_target(request, &judgement).to_owned(),
             groups,
         }
+    }
+
+    /// Records that the shim refused this request by itself, because it could not have held the target's
+    /// rights up. Nothing is decided, and the answer is never to allow.
+    pub fn refuse(&self, request: &Request<'_>) -> Reason {
+        let reason = Reason::NotEnforceable;
+        let view = self.source.view();
+        let judgement = Judgement::of_nobody(Step::Switch, reason);
+        self.record(&view, request, &judgement, reason).0
     }
 
     /// The reason that holds then, and when that is.

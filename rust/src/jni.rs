@@ -128,6 +128,13 @@ fn bind(handle: jlong, request: &[u8]) -> Result<Vec<u8>, BoundaryError> {
     })
 }
 
+fn refuse(handle: jlong, request: &[u8]) -> Result<jint, BoundaryError> {
+    with_engine(handle, |engine| {
+        let reason = engine.refuse(&wire::read_request(request)?);
+        Ok(jint::from(reason.code()))
+    })
+}
+
 fn explain(handle: jlong, code: jint, request: &[u8]) -> Result<String, BoundaryError> {
     with_engine(handle, |engine| {
         let reason = u8::try_from(code)
@@ -386,6 +393,23 @@ pub extern "system" fn Java_dev_impersonation_engine_Natives_bind<'local>(
             bind(handle, bytes)
         })?;
         Ok(env.byte_array_from_slice(&bound)?)
+    })
+    .resolve::<ThrowEngineException>()
+}
+
+/// `int refuse(long handle, byte[] request)`
+// SAFETY: the name is that of a method of our own class, so nothing else has it.
+#[unsafe(no_mangle)]
+pub extern "system" fn Java_dev_impersonation_engine_Natives_refuse<'local>(
+    mut env: EnvUnowned<'local>,
+    _class: JClass<'local>,
+    handle: jlong,
+    request: JByteArray<'local>,
+) -> jint {
+    env.with_env(|env| {
+        with_bytes(env, &request, wire::MAX_REQUEST, |_, bytes| {
+            refuse(handle, bytes)
+        })
     })
     .resolve::<ThrowEngineException>()
 }

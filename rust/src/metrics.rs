@@ -150,6 +150,7 @@ mod tests {
         assert_eq!(value(&metrics, "decisions_allow_self"), 4);
         assert_eq!(value(&metrics, "decisions_deny_no_permission"), 10);
         assert_eq!(value(&metrics, "decisions_deny_audit_unavailable"), 16);
+        assert_eq!(value(&metrics, "decisions_deny_not_enforceable"), 19);
     }
 
     #[test]

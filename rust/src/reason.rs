@@ -46,6 +46,8 @@ pub enum Reason {
     OtherSpelling = 28,
     /// The target is the name that the impersonator logged in with, before the user mapping of the query engine.
     LoginName = 29,
+    /// The shim could not have held the target's rights up, and so did not ask for a decision.
+    NotEnforceable = 30,
 }
 
 /// How many reasons allow.
@@ -53,7 +55,7 @@ const ALLOWING: usize = 4;
 
 impl Reason {
     /// Every reason, in the order of the codes.
-    pub const ALL: [Reason; 18] = [
+    pub const ALL: [Reason; 19] = [
         Reason::Permission,
         Reason::AdminUser,
         Reason::AdminGroup,
@@ -72,6 +74,7 @@ impl Reason {
         Reason::AuditUnavailable,
         Reason::OtherSpelling,
         Reason::LoginName,
+        Reason::NotEnforceable,
     ];
 
     /// The place in [`Reason::ALL`], without a search.
@@ -125,6 +128,7 @@ impl Reason {
             Reason::AuditUnavailable => "audit-unavailable",
             Reason::OtherSpelling => "other-spelling",
             Reason::LoginName => "login-name",
+            Reason::NotEnforceable => "not-enforceable",
         }
     }
 
@@ -177,6 +181,9 @@ impl Reason {
             }
             Reason::LoginName => {
                 "the target is the name that this user logged in with, which the server maps to another user name; send the mapped name as the session user, or none"
+            }
+            Reason::NotEnforceable => {
+                "the query cannot be held to the rights of any target, so that it has nobody's; its error message says why"
             }
         }
     }

@@ -146,3 +146,55 @@ fn a_decision_that_cannot_be_recorded_gives_no_groups() {
         }
     );
 }
+
+#[test]
+fn a_refusal_of_the_shim_is_a_denial_that_leaves_a_line_whoever_asks_for_whom() {
+    let fixture = Fixture::new();
+    let engine = fixture.open();
+    for (impersonator, target) in [("svc", "alice"), ("svc", "svc"), ("bob", ""), ("svc", "?")] {
+        let reason = engine.refuse(&request(impersonator, target));
+        assert_eq!(reason, Reason::NotEnforceable, "{impersonator} as {target}");
+        assert!(!reason.is_allow());
+    }
+    let remembered = engine.decisions(None);
+    assert_eq!(remembered.len(), 4);
+    assert!(
+        remembered
+            .iter()
+            .all(|past| past.reason == Reason::NotEnforceable)
+    );
+    drop(engine);
+    let lines: Vec<_> = fixture
+        .decisions()
+        .into_iter()
+        .map(|line| {
+            assert_eq!(line["decision"], "deny");
+            assert_eq!(line["reason"], "not-enforceable");
+            assert_eq!(line["path"], "property");
+            assert_eq!(line["queryId"], "q1");
+            (line["impersonator"].clone(), line["target"].clone())
+        })
+        .collect();
+    assert_eq!(
+        lines,
+        [("svc", "alice"), ("svc", "svc"), ("bob", ""), ("svc", "?")]
+            .map(|(impersonator, target)| (impersonator.into(), target.into()))
+    );
+}
+
+#[test]
+fn a_refusal_of_the_shim_is_counted_and_stays_one_where_it_cannot_be_recorded() {
+    let fixture = Fixture::new().with("immuta.impersonation.audit.file", "/dev/full");
+    let engine = fixture.open();
+    assert_eq!(
+        engine.refuse(&request("svc", "alice")),
+        Reason::NotEnforceable
+    );
+    let counted: u64 = engine
+        .metrics()
+        .iter()
+        .filter(|metric| metric.name.contains("not_enforceable"))
+        .map(|metric| metric.value)
+        .sum();
+    assert_eq!(counted, 1, "{:?}", engine.metrics());
+}

@@ -385,7 +385,6 @@ _LOOKS = (
     "SHOW CREATE TABLE {source}",
     "SHOW CREATE VIEW {source}",
     "SHOW STATS FOR {source}",
-    "SHOW GRANTS ON TABLE {source}",
 )
 
 

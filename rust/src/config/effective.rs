@@ -17,7 +17,7 @@ pub struct Setting {
 const MASK: &str = "****";
 
 /// What holds where the operator says nothing.
-const DEFAULTS: [(&str, &str); 23] = [
+const DEFAULTS: [(&str, &str); 24] = [
     (property::ALLOW_MATCH_ALL_ADMIN, "false"),
     (property::ENABLED, "true"),
     (property::POLICY_FILE_REFRESH, "1s"),
@@ -34,6 +34,7 @@ const DEFAULTS: [(&str, &str); 23] = [
     (property::AUDIT_MAX_HISTORY, "30"),
     (property::AUDIT_MIN_AGE, "7d"),
     (property::AUDIT_MAX_REPEATED_REFUSALS, "60"),
+    (property::DELEGATE_CHECK_PRINCIPALS, "true"),
     (property::HTTP_TIMEOUT, "5000"),
     (property::ALLOW_HTTP, "false"),
     (property::CACHE_MAX_USERS, "100000"),

@@ -106,6 +106,8 @@ pub struct Config {
     pub max_repeated_refusals: usize,
     /// The delegate's file, which the shim reads.
     pub delegate: Option<PathBuf>,
+    /// Whether the shim asks the delegate which principal may be which user.
+    pub check_principals: bool,
     /// What the operator should know.
     pub warnings: Vec<String>,
 }
@@ -144,6 +146,7 @@ impl Config {
             delegate: reader
                 .get(property::DELEGATE_CONFIG_FILE)
                 .map(|file| PathBuf::from(file.trim())),
+            check_principals: reader.boolean(property::DELEGATE_CHECK_PRINCIPALS, true),
             warnings: Vec::new(),
         };
         let Reader {

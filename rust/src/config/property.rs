@@ -34,6 +34,8 @@ pub const GROUP_FILE: &str = "immuta.group-file";
 pub const USER_MAPPING_FILE: &str = "immuta.impersonation.user-mapping.file";
 /// Names the properties file of the delegate.
 pub const DELEGATE_CONFIG_FILE: &str = "immuta.delegate.config-file";
+/// Whether the delegate is asked which principal may be which user.
+pub const DELEGATE_CHECK_PRINCIPALS: &str = "immuta.delegate.check-principals";
 pub const IAM: &str = "immuta.iam";
 /// Names the file with the certificates that Immuta's may be signed by.
 pub const CA_FILE: &str = "immuta.ca-file";
@@ -44,8 +46,8 @@ pub const CACHE_NEGATIVE_TTL: &str = "immuta.impersonation.cache.negative-ttl";
 pub const CACHE_STALE_IF_ERROR: &str = "immuta.impersonation.cache.stale-if-error";
 pub const CACHE_MAX_USERS: &str = "immuta.impersonation.cache.max-users";
 
-/// Every name that the engine acts on, and the one that only the shim reads.
-pub const KNOWN: [&str; 26] = [
+/// Every name that the engine acts on, and those that only the shim reads.
+pub const KNOWN: [&str; 27] = [
     NAME,
     USER_ADMIN,
     GROUP_ADMIN,
@@ -72,6 +74,7 @@ pub const KNOWN: [&str; 26] = [
     GROUP_FILE,
     USER_MAPPING_FILE,
     DELEGATE_CONFIG_FILE,
+    DELEGATE_CHECK_PRINCIPALS,
 ];
 
 /// About asking Immuta and remembering the answer; without an endpoint nothing of it has an effect.

@@ -27,6 +27,17 @@ pub(super) struct Judgement<'v> {
     pub target: Option<Person<'v>>,
 }
 
+impl Judgement<'_> {
+    /// Before anybody is looked up.
+    pub fn of_nobody(step: Step, reason: Reason) -> Self {
+        Judgement {
+            verdict: Verdict { step, reason },
+            impersonator: None,
+            target: None,
+        }
+    }
+}
+
 impl Rules {
     pub fn judge<'v>(
         &self,
@@ -34,14 +45,7 @@ impl Rules {
         request: &'v Request<'_>,
         now: impl Fn() -> Timestamp,
     ) -> Judgement<'v> {
-        let mut judgement = Judgement {
-            verdict: Verdict {
-                step: Step::Switch,
-                reason: Reason::Disabled,
-            },
-            impersonator: None,
-            target: None,
-        };
+        let mut judgement = Judgement::of_nobody(Step::Switch, Reason::Disabled);
         judgement.verdict = self.verdict(view, request, &now, &mut judgement);
         judgement
     }
@@ -174,14 +178,16 @@ fn allows(scopes: &Scopes, view: &View<'_>, own: &Person<'_>, target: &Person<'_
             target_groups: &target_groups,
         })
     };
-    if decide(own.folded(), target.folded()) != Some(true) {
-        return false;
-    }
     let asked: [Cow<'_, str>; 2] = [own, target].map(|person| view.fold(person.asked()));
     let target_names = target.names(&asked[1]);
     own.names(&asked[0]).into_iter().all(|impersonator| {
-        target_names
-            .iter()
-            .all(|target| decide(impersonator, target) != Some(false))
+        target_names.iter().all(|other| {
+            let decided = decide(impersonator, other);
+            if impersonator == own.folded() && *other == target.folded() {
+                decided == Some(true)
+            } else {
+                decided != Some(false)
+            }
+        })
     })
 }

@@ -1,4 +1,4 @@
-# What the tests let OPA decide: svc may read nation and region, alice part of nation, the group analysts customer.
+# What the tests let OPA decide: svc may read nation and region, alice part of nation, the group analysts customer and supplier.
 package trino
 
 default allow := false
@@ -37,7 +37,7 @@ readable if {
 
 readable if {
 	"analysts" in groups
-	table.tableName == "customer"
+	table.tableName in {"customer", "supplier"}
 }
 
 rowFilters contains {"expression": "regionkey = 2"} if {
@@ -48,6 +48,19 @@ rowFilters contains {"expression": "regionkey = 2"} if {
 rowFilters contains {"expression": "custkey <= 3"} if {
 	user == "alice"
 	table.tableName == "customer"
+}
+
+# With an identity, which Trino asks about for the columns that the expressions read.
+rowFilters contains {"expression": "suppkey <= 3", "identity": "alice"} if {
+	"analysts" in groups
+	table.tableName == "supplier"
+}
+
+batchColumnMasks contains {"index": index, "viewExpression": {"expression": "IF(suppkey > 1, 'hidden', name)", "identity": "alice"}} if {
+	"analysts" in groups
+	some index, resource in input.action.filterResources
+	resource.column.tableName == "supplier"
+	resource.column.columnName == "name"
 }
 
 batchColumnMasks contains {"index": index, "viewExpression": {"expression": "'hidden'"}} if {

@@ -113,6 +113,14 @@ def test_on_the_property_path_opa_is_given_the_groups_of_our_policy(by_property:
     assert set(map(repr, identities(inputs, "SelectFromColumns"))) == {repr(("alice", ["analysts"]))}
 
 
+def test_a_filter_and_a_mask_with_the_targets_identity_have_the_targets_groups(
+    by_property: HttpSession, opa: Opa
+) -> None:
+    with opa.asked() as inputs:
+        assert rows(by_property.run("SELECT count(*), count_if(name = 'hidden') FROM tpch.tiny.supplier")) == [[3, 2]]
+    assert set(map(repr, identities(inputs, "SelectFromColumns"))) == {repr(("alice", ["analysts"]))}
+
+
 def test_on_the_native_path_opa_is_given_the_groups_that_trino_knows(by_header: HttpSession, opa: Opa) -> None:
     with opa.asked() as inputs:
         answer = by_header.run(CUSTOMERS)

@@ -51,11 +51,22 @@ def policies() -> list[dict[str, Any]]:
     add(table("nation,region", "*"), policyItems=[item("select", users=["svc"])])
     add(table("nation", "*"), policyItems=[item("select", users=["alice"])])
     add(table("customer", "*"), policyItems=[item("select", groups=["analysts"])])
+    add(table("supplier", "*"), policyItems=[item("select", groups=["analysts"])])
     hidden = {**item("select", users=["alice"]), "dataMaskInfo": {"dataMaskType": "MASK_NULL"}}
     add(table("nation", "comment"), 1, dataMaskPolicyItems=[hidden])
     filtered = {**item("select", users=["alice"]), "rowFilterInfo": {"filterExpr": "regionkey = 2"}}
     nation = {"catalog": "tpch", "schema": "tiny", "table": "nation"}
     add(nation, 2, rowFilterPolicyItems=[filtered])
+    # Ranger's filters and masks have the identity of whoever asks. Trino asks about it for the columns that they read.
+    supplier = {"catalog": "tpch", "schema": "tiny", "table": "supplier"}
+    masked = {"dataMaskType": "CUSTOM", "valueExpr": "IF(suppkey > 1, 'hidden', {col})"}
+    add(
+        table("supplier", "name"),
+        1,
+        dataMaskPolicyItems=[{**item("select", groups=["analysts"]), "dataMaskInfo": masked}],
+    )
+    first = {**item("select", groups=["analysts"]), "rowFilterInfo": {"filterExpr": "suppkey <= 3"}}
+    add(supplier, 2, rowFilterPolicyItems=[first])
     return found
 
 
@@ -125,3 +136,9 @@ def test_what_only_the_service_account_may_read_is_denied_to_the_target(as_alice
 def test_on_the_property_path_ranger_is_given_the_groups_of_our_policy(svc: HttpSession) -> None:
     assert rows(svc.with_property("immuta.immuta_user", "alice").run(CUSTOMERS)) == [[1500]]
     assert "Cannot select from" in svc.run(CUSTOMERS).error
+
+
+def test_a_filter_and_a_mask_by_group_that_read_a_column_apply_to_the_target(svc: HttpSession) -> None:
+    suppliers = "SELECT count(*), count_if(name = 'hidden') FROM tpch.tiny.supplier"
+    assert rows(svc.with_property("immuta.immuta_user", "alice").run(suppliers)) == [[3, 2]]
+    assert "Cannot select from" in svc.run(suppliers).error

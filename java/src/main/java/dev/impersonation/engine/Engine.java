@@ -99,6 +99,16 @@ public final class Engine
     }
 
     /**
+     * Records that the shim refused this by itself, because it could not have held the target's rights up. Nothing is decided, and the answer is never to allow.
+     */
+    public Decision refuse(Request request)
+    {
+        requireNonNull(request, "request is null");
+        requireOpen();
+        return catalogue.decision(Natives.refuse(handle, request.encode()));
+    }
+
+    /**
      * What the engine wanted to log since the last call, oldest first. Works on a closed engine, too, which may have had something to say while it closed.
      */
     public List<LogMessage> drainLog()

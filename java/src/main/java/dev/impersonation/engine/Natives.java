@@ -37,6 +37,11 @@ final class Natives
 
     static native byte[] bind(long handle, byte[] request);
 
+    /**
+     * @return the code of a reason to deny
+     */
+    static native int refuse(long handle, byte[] request);
+
     static native String explain(long handle, int code, byte[] request);
 
     static native String forUser(byte[] expression);

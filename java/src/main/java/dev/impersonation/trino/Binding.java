@@ -80,6 +80,15 @@ sealed interface Binding
         {
             return identity.getUser().equals(session.getUser()) && identity.getPrincipal().isPresent();
         }
+
+        /**
+         * A filter or a view may name a user, whom Trino then takes without a principal, and with the groups that its own group provider has, if it has one. Where that is
+         * the target, the target's groups hold.
+         */
+        boolean isTarget(Identity identity)
+        {
+            return identity.getUser().equals(effective.getUser()) && identity.getPrincipal().isEmpty();
+        }
     }
 
     /**
@@ -128,7 +137,7 @@ sealed interface Binding
     }
 
     /**
-     * The query ran for longer than bindings are kept.
+     * The query began so long ago that it may be one whose binding is no longer kept, be it that it has ended or that it still runs.
      */
     record Lost()
             implements Denied

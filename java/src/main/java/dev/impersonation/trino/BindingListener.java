@@ -17,9 +17,11 @@ final class BindingListener
         implements EventListener
 {
     private final PropertyPath path;
+    private final PropertyCatalog catalog;
 
-    BindingListener(PropertyPath path)
+    BindingListener(PropertyPath path, PropertyCatalog catalog)
     {
+        this.catalog = requireNonNull(catalog, "catalog is null");
         this.path = requireNonNull(path, "path is null");
     }
 
@@ -32,6 +34,7 @@ final class BindingListener
             QueryContext context = event.getContext();
             Optional<String> target = Optional.ofNullable(context.getSessionProperties().get(ImmutaCatalog.QUALIFIED_PROPERTY));
             path.queryCreated(queryId, context.getUser(), originalUser(context), target);
+            catalog.queryCreated(queryId, event.getMetadata().getQuery());
         }
         catch (Throwable e) {
             path.queryFailed(queryId, e);
@@ -42,7 +45,9 @@ final class BindingListener
     public void queryCompleted(QueryCompletedEvent event)
     {
         try {
-            path.queryCompleted(event.getMetadata().getQueryId());
+            String queryId = event.getMetadata().getQueryId();
+            path.queryCompleted(queryId);
+            catalog.queryCompleted(queryId, event.getFailureInfo().isEmpty());
         }
         catch (Throwable e) {
             path.completionFailed(e);

@@ -5,6 +5,7 @@ import java.time.Instant;
 import java.time.InstantSource;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
@@ -14,9 +15,10 @@ import static java.util.Objects.requireNonNull;
 /**
  * The bindings of the queries that run, by query id, and for a while of those that have ended. A query is never mistaken for one that impersonates nobody:
  * <ul>
- * <li>when it ends, it is {@link Binding.Ended} for as long as parts of it may still run, unless it had its own rights anyway;
- * <li>when its end is never told, its binding is dropped for its age. From then on, every query without a binding that began no later than the last one dropped is
- * {@link Binding.Lost}. Query ids begin with the time, so that they sort by it.
+ * <li>when it ends, it is {@link Binding.Ended} for as long as parts of it are likely to run still, unless it had its own rights anyway;
+ * <li>when that is long ago, or so long ago that it began that its end seems never to be told, its binding is dropped. From then on, every query without a binding that
+ * began no later than the last one dropped is {@link Binding.Lost}, unless it runs and is known to impersonate nobody. Query ids begin with the time, so that they sort
+ * by it.
  * </ul>
  */
 final class Bindings
@@ -28,10 +30,12 @@ final class Bindings
     private final LinkedHashMap<String, Instant> begins = new LinkedHashMap<>();
     /** When each other query ended, oldest first. Guarded by this. */
     private final LinkedHashMap<String, Instant> ends = new LinkedHashMap<>();
+    /** The queries that run and impersonate nobody, oldest first. Guarded by this. */
+    private final LinkedHashSet<String> unbound = new LinkedHashSet<>();
     private volatile String lastDropped;
 
     /**
-     * @param running how many queries can have a binding at a time; a binding takes less than a kilobyte
+     * @param running how many queries can have a binding at a time, and how many others are known to run; a binding takes less than a kilobyte
      * @param maxAge how long a binding waits for the end of its query
      * @param ended how many queries that have ended are remembered, the last ones; they take a tenth of that
      * @param afterEnd how long
@@ -71,10 +75,18 @@ final class Bindings
             return Optional.of(binding);
         }
         String last = lastDropped;
-        if (last != null && queryId.compareTo(last) <= 0) {
-            return Optional.of(new Binding.Lost());
+        if (last == null || queryId.compareTo(last) > 0) {
+            return Optional.empty();
         }
-        return Optional.empty();
+        return findOld(queryId);
+    }
+
+    private synchronized Optional<Binding> findOld(String queryId)
+    {
+        if (unbound.contains(queryId)) {
+            return Optional.empty();
+        }
+        return Optional.of(bindings.getOrDefault(queryId, new Binding.Lost()));
     }
 
     /**
@@ -90,6 +102,7 @@ final class Bindings
         if (begins.size() >= limits.running()) {
             return false;
         }
+        unbound.remove(queryId);
         begins.put(queryId, clock.instant());
         bindings.put(queryId, binding);
         return true;
@@ -107,6 +120,16 @@ final class Bindings
     }
 
     /**
+     * The query impersonates nobody, unless it has a binding.
+     */
+    synchronized void runUnbound(String queryId)
+    {
+        if (!bindings.containsKey(queryId)) {
+            rememberUnbound(queryId);
+        }
+    }
+
+    /**
      * The query impersonates nobody.
      */
     synchronized void remove(String queryId)
@@ -114,10 +137,12 @@ final class Bindings
         if (begins.remove(queryId) != null) {
             bindings.remove(queryId);
         }
+        runUnbound(queryId);
     }
 
     synchronized void end(String queryId)
     {
+        unbound.remove(queryId);
         if (begins.remove(queryId) != null) {
             if (bindings.get(queryId) instanceof Binding.Own) {
                 bindings.remove(queryId);
@@ -140,12 +165,14 @@ final class Bindings
                 break;
             }
             String queryId = oldest.getKey();
-            // First, so that the query is never without both. Without its binding a query has its own rights, which is right for these.
-            if (!(bindings.get(queryId) instanceof Binding.Own) && (lastDropped == null || queryId.compareTo(lastDropped) > 0)) {
-                lastDropped = queryId;
-            }
             longestRunning.remove();
-            bindings.remove(queryId);
+            if (bindings.get(queryId) instanceof Binding.Own) {
+                rememberUnbound(queryId);
+                bindings.remove(queryId);
+            }
+            else {
+                drop(queryId);
+            }
         }
         Iterator<Map.Entry<String, Instant>> longestEnded = ends.entrySet().iterator();
         while (longestEnded.hasNext()) {
@@ -154,7 +181,27 @@ final class Bindings
                 break;
             }
             longestEnded.remove();
-            bindings.remove(oldest.getKey());
+            drop(oldest.getKey());
+        }
+    }
+
+    private void drop(String queryId)
+    {
+        // First, so that the query is never without both.
+        if (lastDropped == null || queryId.compareTo(lastDropped) > 0) {
+            lastDropped = queryId;
+        }
+        bindings.remove(queryId);
+    }
+
+    /**
+     * Where more run than can be remembered, the oldest are taken for lost, for they could be anything.
+     */
+    private void rememberUnbound(String queryId)
+    {
+        unbound.add(queryId);
+        if (unbound.size() > limits.running()) {
+            unbound.remove(unbound.iterator().next());
         }
     }
 

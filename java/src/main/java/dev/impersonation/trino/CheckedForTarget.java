@@ -1,9 +1,6 @@
 package dev.impersonation.trino;
 
 import io.trino.spi.QueryId;
-import io.trino.spi.connector.CatalogSchemaName;
-import io.trino.spi.connector.CatalogSchemaRoutineName;
-import io.trino.spi.connector.CatalogSchemaTableName;
 import io.trino.spi.security.AccessDeniedException;
 import io.trino.spi.security.Identity;
 import io.trino.spi.security.SystemSecurityContext;
@@ -23,7 +20,8 @@ import static java.util.Objects.requireNonNull;
 final class CheckedForTarget
 {
     /**
-     * Looking at the catalog {@code immuta} is free to everybody, for how else could they find out who they are. What is not for everybody there, its tables refuse.
+     * Looking at what the catalog {@code immuta} has of ours is free to everybody, for how else could they find out who they are. What is not for everybody there, its
+     * tables refuse.
      */
     static final Set<String> LOOKING = Set.of(
             "canAccessCatalog",
@@ -47,6 +45,9 @@ final class CheckedForTarget
      */
     private static final Set<String> BEGINNING = Set.of("canAccessCatalog", "checkCanAccessCatalog", "checkCanSetCatalogSessionProperty");
 
+    private static final String CREATE_CATALOG = "checkCanCreateCatalog";
+    private static final Set<String> DEFINING = Set.of(CREATE_CATALOG, "checkCanDropCatalog");
+
     /**
      * The session is the impersonator's, whoever is to be impersonated.
      */
@@ -66,6 +67,7 @@ final class CheckedForTarget
     private final Environment environment;
     private final boolean hasContext;
     private final boolean looking;
+    private final boolean definesCatalog;
 
     /**
      * What all checks of an access control share.
@@ -89,6 +91,7 @@ final class CheckedForTarget
         this.environment = requireNonNull(environment, "environment is null");
         hasContext = method.getParameterTypes()[0] == SystemSecurityContext.class;
         looking = hasContext && LOOKING.contains(method.getName());
+        definesCatalog = DEFINING.contains(method.getName());
     }
 
     /**
@@ -104,7 +107,7 @@ final class CheckedForTarget
     Object invoke(Object[] arguments)
             throws Throwable
     {
-        if (looking && isImmuta(arguments[1])) {
+        if (looking && isOurs(arguments)) {
             return look(arguments);
         }
         Optional<Binding> binding = Optional.empty();
@@ -114,7 +117,11 @@ final class CheckedForTarget
         if (method.getName().equals("filterCatalogs")) {
             return withImmuta(arguments[1], filterCatalogs(arguments, binding));
         }
-        return invoke(arguments, binding);
+        Object answer = invoke(arguments, binding);
+        if (definesCatalog && ImmutaCatalog.NAME.equals(arguments[1])) {
+            catalogDefined(queryId(arguments).orElse(""));
+        }
+        return answer;
     }
 
     private Object invoke(Object[] arguments, Optional<Binding> binding)
@@ -123,7 +130,7 @@ final class CheckedForTarget
         if (SESSION.contains(method.getName())) {
             return forwarder.invoke(arguments);
         }
-        if (binding.orElse(null) instanceof Binding.Expected && BEGINNING.contains(method.getName())) {
+        if (BEGINNING.contains(method.getName()) && (binding.orElse(null) instanceof Binding.Expected || binding.orElse(null) instanceof Binding.Lost)) {
             return forwarder.invoke(arguments);
         }
         if (binding.orElse(null) instanceof Binding.Denied denied) {
@@ -152,23 +159,29 @@ final class CheckedForTarget
             throws Throwable
     {
         RefusedToTargets.checkSession(method.getName(), arguments, binding);
-        Object[] replaced = arguments.clone();
-        replaced[0] = hasContext ? environment.contexts().withIdentity(arguments[0], binding.effective()) : binding.effective();
-        return forwarder.invoke(replaced);
+        return forwarder.invoke(forTarget(arguments, binding));
     }
 
     private Object invokeForOther(Object[] arguments, Binding.Allowed binding)
             throws Throwable
     {
+        Object[] asked = binding.isTarget(identity(arguments)) ? forTarget(arguments, binding) : arguments;
         if (viewOwners.isPresent()) {
-            return viewOwners.get().invoke(arguments, identity(arguments), binding);
+            return viewOwners.get().invoke(asked, identity(asked), binding);
         }
-        return forwarder.invoke(arguments);
+        return forwarder.invoke(asked);
+    }
+
+    private Object[] forTarget(Object[] arguments, Binding.Allowed binding)
+    {
+        Object[] replaced = arguments.clone();
+        replaced[0] = hasContext ? environment.contexts().withIdentity(arguments[0], binding.effective()) : binding.effective();
+        return replaced;
     }
 
     private Object look(Object[] arguments)
     {
-        if (method.getName().equals("checkCanSetCatalogSessionProperty") && ImmutaCatalog.PROPERTY.equals(arguments[2])) {
+        if (method.getName().equals("checkCanSetCatalogSessionProperty")) {
             Identity session = identity(arguments);
             String queryId = queryId(arguments).orElseThrow(() -> new AccessDeniedException("%s can be set for queries alone".formatted(ImmutaCatalog.QUALIFIED_PROPERTY)));
             environment.path().propertyChecked(queryId, session);
@@ -204,7 +217,7 @@ final class CheckedForTarget
 
     private Object withImmuta(Object asked, Object found)
     {
-        if (!environment.liveParts().hasConnector() || !((Set<?>) asked).contains(ImmutaCatalog.NAME) || ((Set<?>) found).contains(ImmutaCatalog.NAME)) {
+        if (!environment.liveParts().catalog().isOurs() || !((Set<?>) asked).contains(ImmutaCatalog.NAME) || ((Set<?>) found).contains(ImmutaCatalog.NAME)) {
             return found;
         }
         Set<Object> catalogs = new LinkedHashSet<>((Set<?>) found);
@@ -212,23 +225,29 @@ final class CheckedForTarget
         return catalogs;
     }
 
-    private boolean isImmuta(Object place)
+    private boolean isOurs(Object[] arguments)
     {
-        return ImmutaCatalog.NAME.equals(catalog(place)) && environment.liveParts().hasConnector();
+        if (!PropertyCatalogContent.has(arguments[1]) || RefusedToTargets.isOfTheSession(arguments[1]) || !environment.liveParts().catalog().isOurs()) {
+            return false;
+        }
+        Object last = arguments[arguments.length - 1];
+        return switch (method.getName()) {
+            case "checkCanSetCatalogSessionProperty" -> last.equals(ImmutaCatalog.PROPERTY);
+            // Of a table that is ours all columns are.
+            case "filterColumns" -> !(last instanceof Map) || PropertyCatalogContent.hasAll(last);
+            case "filterSchemas", "filterTables" -> PropertyCatalogContent.hasAll(last);
+            default -> true;
+        };
     }
 
-    private static Object catalog(Object place)
+    private void catalogDefined(String queryId)
     {
-        if (place instanceof CatalogSchemaName schema) {
-            return schema.getCatalogName();
+        if (method.getName().equals(CREATE_CATALOG)) {
+            environment.liveParts().catalog().mayBeMade(queryId);
         }
-        if (place instanceof CatalogSchemaTableName table) {
-            return table.getCatalogName();
+        else {
+            environment.liveParts().catalog().mayBeDropped(queryId);
         }
-        if (place instanceof CatalogSchemaRoutineName routine) {
-            return routine.getCatalogName();
-        }
-        return place;
     }
 
     private Optional<String> queryId(Object[] arguments)

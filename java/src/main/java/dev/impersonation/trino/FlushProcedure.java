@@ -20,7 +20,7 @@ import static java.util.Objects.requireNonNull;
  */
 final class FlushProcedure
 {
-    private static final String NAME = "flush";
+    static final String NAME = "flush";
 
     private final LiveParts liveParts;
 

@@ -27,7 +27,7 @@ final class ImmutaConnector
     ImmutaConnector(LiveParts liveParts)
     {
         this.liveParts = requireNonNull(liveParts, "liveParts is null");
-        liveParts.connectorStarted();
+        liveParts.catalog().connectorStarted();
     }
 
     @Override
@@ -51,6 +51,11 @@ final class ImmutaConnector
     @Override
     public Set<SystemTable> getSystemTables()
     {
+        return tables(liveParts);
+    }
+
+    static Set<SystemTable> tables(LiveParts liveParts)
+    {
         return Set.of(
                 new WhoamiTable(liveParts),
                 new DecisionsTable(liveParts),
@@ -69,7 +74,7 @@ final class ImmutaConnector
     public void shutdown()
     {
         if (ended.compareAndSet(false, true)) {
-            liveParts.connectorEnded();
+            liveParts.catalog().connectorEnded();
         }
     }
 

@@ -23,7 +23,8 @@ import static java.util.Objects.requireNonNull;
  * Decides on impersonation and leaves all other questions to the delegate.
  * <p>
  * A proxy over the interface of the running server: no class could implement the interfaces of all servers, because the newer ones refuse a control that has a
- * method of the older ones. So a method that a later server adds reaches the delegate, too, for the target where the query has one.
+ * method of the older ones. So a method that a later server adds reaches the delegate, too, for the target where the query has one. Only where it names somebody in
+ * a way that is not known here, nobody is asked: the question could be whether one user may be another.
  */
 final class ImpersonationAccessControl
         implements InvocationHandler
@@ -33,6 +34,7 @@ final class ImpersonationAccessControl
     private final Class<? extends SystemAccessControl> type;
     private final Delegate delegate;
     private final ImpersonationCheck check;
+    private final boolean checkPrincipals;
     private final EngineLifecycle engine;
     private final QueryRecorder recorder;
     private final CheckedForTarget.Environment environment;
@@ -45,6 +47,7 @@ final class ImpersonationAccessControl
             Class<? extends SystemAccessControl> type,
             Delegate delegate,
             ImpersonationCheck check,
+            boolean checkPrincipals,
             EngineLifecycle engine,
             QueryRecorder recorder,
             CheckedForTarget.Environment environment)
@@ -52,6 +55,7 @@ final class ImpersonationAccessControl
         this.type = requireNonNull(type, "type is null");
         this.delegate = requireNonNull(delegate, "delegate is null");
         this.check = requireNonNull(check, "check is null");
+        this.checkPrincipals = checkPrincipals;
         this.engine = requireNonNull(engine, "engine is null");
         this.recorder = requireNonNull(recorder, "recorder is null");
         this.environment = requireNonNull(environment, "environment is null");
@@ -70,16 +74,18 @@ final class ImpersonationAccessControl
 
     /**
      * @param type the interface of the running server
+     * @param checkPrincipals whether the delegate is asked which principal may be which user
      */
     static <T extends SystemAccessControl> T create(
             Class<T> type,
             Delegate delegate,
             ImpersonationCheck check,
+            boolean checkPrincipals,
             EngineLifecycle engine,
             QueryRecorder recorder,
             CheckedForTarget.Environment environment)
     {
-        ImpersonationAccessControl handler = new ImpersonationAccessControl(type, delegate, check, engine, recorder, environment);
+        ImpersonationAccessControl handler = new ImpersonationAccessControl(type, delegate, check, checkPrincipals, engine, recorder, environment);
         T control = type.cast(Proxy.newProxyInstance(ImpersonationAccessControl.class.getClassLoader(), new Class<?>[] {type}, handler));
         handler.learnImpersonationMethod(control);
         return control;
@@ -154,6 +160,9 @@ final class ImpersonationAccessControl
             };
         }
         List<Class<?>> parameters = List.of(method.getParameterTypes());
+        if (!method.getName().equals(IMPERSONATION) && !KnownForms.isKnown(method)) {
+            return refusal(method);
+        }
         switch (method.getName()) {
             case IMPERSONATION:
                 if (parameters.equals(List.of(Identity.class, String.class))) {
@@ -168,9 +177,13 @@ final class ImpersonationAccessControl
                 // Not to the delegate, which might allow it. The default of a new form calls the old one, which is ours, or denies.
                 return (proxy, arguments) -> InvocationHandler.invokeDefault(proxy, method, arguments);
             case "checkCanSetUser":
+                if (!parameters.equals(List.of(Optional.class, String.class))) {
+                    return refusal(method);
+                }
+                Forwarder setUser = new Forwarder(method, delegate.control());
                 return (proxy, arguments) -> {
                     check.userSet(principal(arguments[0]));
-                    return null;
+                    return checkPrincipals ? setUser.invoke(arguments) : null;
                 };
             case "checkCanExecuteQuery":
                 Forwarder executeQuery = new Forwarder(method, delegate.control());
@@ -191,11 +204,19 @@ final class ImpersonationAccessControl
         }
     }
 
+    private static Handler refusal(Method method)
+    {
+        return (proxy, arguments) -> {
+            throw new AccessDeniedException("Cannot answer %s: this server asks it in a way that is newer than the plugin of the access control '%s'; install a newer plugin"
+                    .formatted(method.getName(), ImpersonationAccessControlFactory.NAME));
+        };
+    }
+
     private List<EventListener> eventListeners()
     {
         List<EventListener> listeners = new ArrayList<>();
         // First, so that whoever else listens finds the query bound.
-        listeners.add(new BindingListener(environment.path()));
+        listeners.add(new BindingListener(environment.path(), environment.liveParts().catalog()));
         listeners.add(recorder);
         delegate.control().getEventListeners().forEach(listeners::add);
         return listeners;

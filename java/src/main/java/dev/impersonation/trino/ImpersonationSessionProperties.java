@@ -34,7 +34,7 @@ final class ImpersonationSessionProperties
     {
         Map<String, Map<String, String>> defaults = delegate.getCatalogSessionProperties(context);
         // Without its catalog Trino would refuse the property, and with it the query.
-        if (!liveParts.hasConnector() || !liveParts.isImpersonated(context.getUser())) {
+        if (!liveParts.catalog().isThere() || !liveParts.isImpersonated(context.getUser())) {
             return defaults;
         }
         Map<String, String> ours = new HashMap<>(defaults.getOrDefault(ImmutaCatalog.NAME, Map.of()));

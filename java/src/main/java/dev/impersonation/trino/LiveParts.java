@@ -2,7 +2,6 @@ package dev.impersonation.trino;
 
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
-import java.util.concurrent.atomic.AtomicInteger;
 
 import static java.util.Objects.requireNonNull;
 
@@ -15,7 +14,7 @@ final class LiveParts
 
     private final List<PropertyPath> controls = new CopyOnWriteArrayList<>();
     private final List<OperatedControl> operated = new CopyOnWriteArrayList<>();
-    private final AtomicInteger connectors = new AtomicInteger();
+    private final PropertyCatalog catalog = new PropertyCatalog();
 
     void controlStarted(PropertyPath control)
     {
@@ -59,18 +58,8 @@ final class LiveParts
         return !controls.isEmpty();
     }
 
-    void connectorStarted()
+    PropertyCatalog catalog()
     {
-        connectors.incrementAndGet();
-    }
-
-    void connectorEnded()
-    {
-        connectors.decrementAndGet();
-    }
-
-    boolean hasConnector()
-    {
-        return connectors.get() > 0;
+        return catalog;
     }
 }

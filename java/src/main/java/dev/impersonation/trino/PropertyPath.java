@@ -10,7 +10,9 @@ import io.trino.spi.security.Identity;
 
 import java.security.Principal;
 import java.util.Optional;
+import java.util.function.Consumer;
 import java.util.function.Function;
+import java.util.function.Supplier;
 import java.util.logging.Level;
 import java.util.logging.Logger;
 
@@ -26,18 +28,29 @@ final class PropertyPath
 {
     private static final Logger log = Logger.getLogger(PropertyPath.class.getName());
 
+    /** Where the server has not said it yet, and in the audit file then. */
+    private static final String UNKNOWN_TARGET = "";
+
     private final Function<Request, Bound> engine;
+    private final Consumer<Request> refusals;
     private final Function<String, Optional<Reason>> impersonation;
     private final boolean hasDelegate;
     private final Bindings bindings;
 
     /**
+     * @param refusals who records what is refused here without a question to the engine
      * @param impersonation why Trino itself could make somebody the given user, for the query that the calling thread is about to begin; empty if it did not
      * @param hasDelegate whether the operator named a delegate, without which nothing would hold the target's rights up
      */
-    PropertyPath(Function<Request, Bound> engine, Function<String, Optional<Reason>> impersonation, boolean hasDelegate, Bindings bindings)
+    PropertyPath(
+            Function<Request, Bound> engine,
+            Consumer<Request> refusals,
+            Function<String, Optional<Reason>> impersonation,
+            boolean hasDelegate,
+            Bindings bindings)
     {
         this.engine = requireNonNull(engine, "engine is null");
+        this.refusals = requireNonNull(refusals, "refusals is null");
         this.impersonation = requireNonNull(impersonation, "impersonation is null");
         this.hasDelegate = hasDelegate;
         this.bindings = requireNonNull(bindings, "bindings is null");
@@ -68,24 +81,37 @@ final class PropertyPath
      */
     void propertyChecked(String queryId, Identity session)
     {
-        if (!bindings.putIfAbsent(queryId, new Binding.Expected(session, impersonation.apply(session.getUser())))) {
+        Optional<Reason> impersonated = impersonation.apply(session.getUser());
+        if (!bindings.putIfAbsent(queryId, new Binding.Expected(session, impersonated))) {
+            record(() -> request(queryId, session, impersonated.isPresent(), session.getUser(), UNKNOWN_TARGET));
             throw new AccessDeniedException("%s is set in too many queries at once; try again later".formatted(ImmutaCatalog.QUALIFIED_PROPERTY));
         }
     }
 
     void queryCreated(String queryId, String user, String originalUser, Optional<String> target)
     {
-        if (target.isPresent() && target.get().isEmpty()) {
+        if (target.isEmpty() && bindings.find(queryId).orElse(null) instanceof Binding.Expected expected) {
+            // What was checked and has no value all the same stays refused.
+            record(() -> request(queryId, expected, user, originalUser, UNKNOWN_TARGET));
+            return;
+        }
+        if (target.isEmpty()) {
+            bindings.runUnbound(queryId);
+        }
+        else if (target.get().isEmpty()) {
             bindings.remove(queryId);
         }
         if (target.isEmpty() || target.get().isEmpty()) {
-            // What was checked and has no value all the same stays refused.
             impersonation.apply(user).ifPresent(reason -> bindings.putIfAbsent(queryId, new Binding.Own(NATIVE, reason.name())));
             return;
         }
-        // A value that Trino did not check is one that it does not use, or that it uses in a way that is not known here.
-        bindings.putIfAbsent(queryId, refused(user, target.get(), "the server did not ask whether the session property may be set"));
-        if (bindings.find(queryId).orElse(null) instanceof Binding.Expected expected) {
+        Optional<Binding> known = bindings.find(queryId);
+        if (known.isEmpty()) {
+            // A value that Trino did not check is one that it does not use, or that it uses in a way that is not known here.
+            bindings.putIfAbsent(queryId, refused(user, target.get(), "the server did not ask whether the session property may be set"));
+            record(() -> new Request(PROPERTY, !originalUser.equals(user), user, target.get(), Optional.empty(), Optional.of(queryId)));
+        }
+        else if (known.get() instanceof Binding.Expected expected) {
             bindings.replace(queryId, decide(queryId, expected, user, originalUser, target.get()));
         }
     }
@@ -99,15 +125,17 @@ final class PropertyPath
     {
         log.log(Level.SEVERE, "The session of a query cannot be read", failure);
         if (queryId != null) {
+            if (bindings.find(queryId).orElse(null) instanceof Binding.Expected expected) {
+                String user = expected.session().getUser();
+                record(() -> request(queryId, expected, user, user, UNKNOWN_TARGET));
+            }
             bindings.replace(queryId, refused("?", "?", Denials.sentenceOfFailure(EngineException.Code.INTERNAL)));
         }
     }
 
     void queryCompleted(String queryId)
     {
-        if (bindings.isInUse()) {
-            bindings.end(queryId);
-        }
+        bindings.end(queryId);
     }
 
     /**
@@ -120,10 +148,11 @@ final class PropertyPath
 
     private Binding decide(String queryId, Binding.Expected expected, String user, String originalUser, String target)
     {
+        Request request = request(queryId, expected, user, originalUser, target);
         try {
             Identity session = expected.session();
             if (!session.getUser().equals(user)) {
-                return refused(user, target, "the server named two users for one query");
+                return refused(request, "the server named two users for one query");
             }
             if (target.equals(user)) {
                 if (expected.impersonation().isPresent()) {
@@ -132,19 +161,13 @@ final class PropertyPath
                 }
             }
             else if (session.getPrincipal().isEmpty()) {
-                return refused(user, target, "the session has no principal, so that its own checks cannot be told from those of views and filters; let users authenticate");
+                return refused(request, "the session has no principal, so that its own checks cannot be told from those of views and filters; let users authenticate");
             }
             else if (!hasDelegate) {
-                return refused(user, target, "no access control is configured that could hold up the target's rights; name one in %s"
+                return refused(request, "no access control is configured that could hold up the target's rights; name one in %s"
                         .formatted(ImpersonationAccessControlFactory.DELEGATE_PROPERTY));
             }
-            Bound bound = requireNonNull(engine.apply(new Request(
-                    PROPERTY,
-                    expected.impersonation().isPresent() || !originalUser.equals(user),
-                    user,
-                    target,
-                    session.getPrincipal().map(Principal::getName),
-                    Optional.of(queryId))), "bound is null");
+            Bound bound = requireNonNull(engine.apply(request), "bound is null");
             Decision decision = bound.decision();
             Reason reason = decision.reason();
             if (!decision.allowed()) {
@@ -156,7 +179,37 @@ final class PropertyPath
             return new Binding.Allowed(session, Identity.forUser(bound.target()).withGroups(bound.groups()).build(), reason);
         }
         catch (Throwable e) {
-            return refused(user, target, Denials.sentenceOfFailure(log, e));
+            return refused(request, Denials.sentenceOfFailure(log, e));
+        }
+    }
+
+    private static Request request(String queryId, Binding.Expected expected, String user, String originalUser, String target)
+    {
+        boolean chained = expected.impersonation().isPresent() || !originalUser.equals(user);
+        return request(queryId, expected.session(), chained, user, target);
+    }
+
+    private static Request request(String queryId, Identity session, boolean chained, String user, String target)
+    {
+        return new Request(PROPERTY, chained, user, target, session.getPrincipal().map(Principal::getName), Optional.of(queryId));
+    }
+
+    private Binding.Refused refused(Request request, String sentence)
+    {
+        record(() -> request);
+        return refused(request.impersonator(), request.target(), sentence);
+    }
+
+    /**
+     * Never throws: what is refused stays refused, recorded or not.
+     */
+    private void record(Supplier<Request> refused)
+    {
+        try {
+            refusals.accept(refused.get());
+        }
+        catch (Throwable e) {
+            log.log(Level.SEVERE, "A refusal on the property path cannot be recorded", e);
         }
     }
 

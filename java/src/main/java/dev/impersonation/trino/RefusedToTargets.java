@@ -19,6 +19,37 @@ final class RefusedToTargets
             "checkCanCreateFunction", "function",
             "checkCanCreateMaterializedView", "materialized view",
             "checkCanCreateView", "view");
+    /**
+     * What fills something for everybody with what the query's rights show.
+     */
+    static final Set<String> FILLED = Set.of("checkCanRefreshMaterializedView");
+    /**
+     * What Trino answers from its session, whatever the access control says.
+     */
+    static final Map<String, String> ROLES = Map.of(
+            "checkCanShowCurrentRoles", "show current roles",
+            "checkCanShowRoleGrants", "show role grants");
+    /**
+     * By which Trino asks about roles, those of a catalog among them. Of these it asks its access controls nothing but whether the catalog can be accessed, so that they are
+     * known by nothing but the stack.
+     */
+    private static final Set<String> ROLES_OF_CATALOGS = Set.of(
+            "checkCanCreateRole",
+            "checkCanDropRole",
+            "checkCanGrantRoles",
+            "checkCanRevokeRoles",
+            "checkCanSetCatalogRole",
+            "checkCanShowCurrentRoles",
+            "checkCanShowRoleGrants",
+            "checkCanShowRoles");
+    private static final Set<String> ACCESSING = Set.of("canAccessCatalog", "checkCanAccessCatalog");
+    /** Between Trino's access control and this. */
+    private static final int MOST_FRAMES = 32;
+    static final String INFORMATION_SCHEMA = "information_schema";
+    /**
+     * What a catalog fills with the roles and privileges of the session's user, or with those that this user may see.
+     */
+    private static final Set<String> OF_THE_SESSION = Set.of("applicable_roles", "enabled_roles", "role_authorization_descriptors", "roles", "table_privileges");
     private static final CatalogSchemaRoutineName KILL_QUERY = new CatalogSchemaRoutineName("system", "runtime", "kill_query");
     private static final CatalogSchemaTableName QUERIES = new CatalogSchemaTableName("system", "runtime", "queries");
     static final Set<String> READING = Set.of("checkCanCreateViewWithSelectFromColumns", "checkCanSelectFromColumns");
@@ -31,6 +62,13 @@ final class RefusedToTargets
         if (owned != null) {
             throw refusal("create a " + owned, "it would belong to %1$s and have the rights of %1$s", binding);
         }
+        String roles = ROLES.get(method);
+        if (roles != null) {
+            throw refusal(roles, "they would be those of %1$s", binding);
+        }
+        if (ACCESSING.contains(method) && isAboutRoles()) {
+            throw refusal("use roles of catalog " + arguments[1], "the catalog would take %1$s for whoever asks", binding);
+        }
         if (method.equals("checkCanExecuteProcedure") && arguments[1].equals(KILL_QUERY)) {
             throw refusal("kill queries", "it would be any of the queries that %1$s may kill", binding);
         }
@@ -42,9 +80,33 @@ final class RefusedToTargets
      */
     static void checkWhoeverAsks(String method, Object[] arguments, Binding.Allowed binding)
     {
+        if (FILLED.contains(method)) {
+            throw refusal("refresh materialized view " + arguments[1], "it would keep for everybody, in the name of %1$s, what is for %2$s to see", binding);
+        }
+        if (READING.contains(method) && isOfTheSession(arguments[1])) {
+            throw refusal("select from " + arguments[1], "it would show roles and privileges of %1$s", binding);
+        }
         if (READING.contains(method) && arguments[1].equals(QUERIES)) {
             throw refusal("select from system.runtime.queries", "it would show the queries that %1$s may see", binding);
         }
+    }
+
+    /**
+     * Of whatever catalog. Trino fills these tables without a question that names the query's target.
+     */
+    static boolean isOfTheSession(Object place)
+    {
+        return place instanceof CatalogSchemaTableName table
+                && table.getSchemaTableName().getSchemaName().equals(INFORMATION_SCHEMA)
+                && OF_THE_SESSION.contains(table.getSchemaTableName().getTableName());
+    }
+
+    private static boolean isAboutRoles()
+    {
+        return StackWalker.getInstance().walk(frames -> frames
+                .limit(MOST_FRAMES)
+                .map(StackWalker.StackFrame::getMethodName)
+                .anyMatch(ROLES_OF_CATALOGS::contains));
     }
 
     private static AccessDeniedException refusal(String what, String why, Binding.Allowed binding)
@@ -52,6 +114,6 @@ final class RefusedToTargets
         String impersonator = binding.session().getUser();
         String target = binding.effective().getUser();
         return new AccessDeniedException("Cannot %s while user %s impersonates user %s: %s; connect as %s"
-                .formatted(what, impersonator, target, why.formatted(impersonator), target));
+                .formatted(what, impersonator, target, why.formatted(impersonator, target), target));
     }
 }

@@ -73,7 +73,8 @@ final class TestDecisionCatalogue
                 "lookup-unavailable",
                 "audit-unavailable",
                 "other-spelling",
-                "login-name");
+                "login-name",
+                "not-enforceable");
     }
 
     private static byte[] encode(List<Integer> codes)

@@ -229,7 +229,11 @@ final class TestEngine
         Engine engine = Engine.open(new TestingConfiguration(directory).properties());
         engine.close();
         engine.close();
-        for (ThrowingCallable call : List.<ThrowingCallable>of(() -> engine.check(SVC_AS_BOB), () -> engine.bind(SVC_AS_BOB), () -> engine.recordQuery(endedQuery("")))) {
+        for (ThrowingCallable call : List.<ThrowingCallable>of(
+                () -> engine.check(SVC_AS_BOB),
+                () -> engine.bind(SVC_AS_BOB),
+                () -> engine.refuse(SVC_AS_BOB),
+                () -> engine.recordQuery(endedQuery("")))) {
             assertThatThrownBy(call).isInstanceOfSatisfying(EngineException.class, e -> assertThat(e.getCode()).isEqualTo(CLOSED));
         }
     }
@@ -252,6 +256,7 @@ final class TestEngine
         try (Engine engine = Engine.open(new TestingConfiguration(directory).properties())) {
             assertThatThrownBy(() -> engine.check(null)).isInstanceOf(NullPointerException.class).hasMessage("request is null");
             assertThatThrownBy(() -> engine.bind(null)).isInstanceOf(NullPointerException.class).hasMessage("request is null");
+            assertThatThrownBy(() -> engine.refuse(null)).isInstanceOf(NullPointerException.class).hasMessage("request is null");
         }
     }
 
@@ -426,7 +431,8 @@ final class TestEngine
         Path pipe = directory.resolve("pipe");
         assertThat(new ProcessBuilder("mkfifo", pipe.toString()).start().waitFor()).isZero();
         // Held open, and never read.
-        try (RandomAccessFile ignored = new RandomAccessFile(pipe.toFile(), "rw")) {
+        try (RandomAccessFile held = new RandomAccessFile(pipe.toFile(), "rw")) {
+            assertThat(held.getFD().valid()).isTrue();
             Engine engine = Engine.open(new TestingConfiguration(directory).with("immuta.impersonation.audit.file", pipe.toString()).properties());
             assertTimeoutPreemptively(Duration.ofSeconds(120), () -> {
                 for (int index = 0; index < 20_000; index++) {

@@ -38,6 +38,7 @@ final class TestMalformedMessages
     private static final long SEED = Long.getLong("immuta.impersonation.test-seed", 20261125);
     private static final int MESSAGES = Integer.getInteger("immuta.impersonation.test-messages", 10_000);
     private static final int NO_PERMISSION = 21;
+    private static final int NOT_ENFORCEABLE = 30;
     private static final Map<String, Boolean> MAY_IMPERSONATE = Map.of("svc", true, "alice", true, "bob", false, "carol", false);
 
     @TempDir
@@ -94,6 +95,7 @@ final class TestMalformedMessages
             Arrays.fill(bytes, filling);
             assertFails(bytes, () -> Natives.check(handle, bytes), REQUEST_TOO_LARGE);
             assertFails(bytes, () -> Natives.bind(handle, bytes), REQUEST_TOO_LARGE);
+            assertFails(bytes, () -> Natives.refuse(handle, bytes), REQUEST_TOO_LARGE);
             assertFails(bytes, () -> Natives.explain(handle, NO_PERMISSION, bytes), REQUEST_TOO_LARGE);
             assertFails(bytes, () -> Natives.forUser(bytes), REQUEST_TOO_LARGE);
             assertFails(bytes, () -> Natives.decisions(handle, bytes), REQUEST_TOO_LARGE);
@@ -116,6 +118,7 @@ final class TestMalformedMessages
             // Nobody here has groups.
             assertThat(bound.readInt()).as(describe(bytes)).isZero();
             bound.requireEnd();
+            assertThat(Natives.refuse(handle, bytes)).as(describe(bytes)).isEqualTo(NOT_ENFORCEABLE);
             assertThat(Natives.explain(handle, expected, bytes)).as(describe(bytes)).isNotBlank();
             answered++;
             allowed += expected < 16 ? 1 : 0;
@@ -123,6 +126,7 @@ final class TestMalformedMessages
         else {
             assertFails(bytes, () -> Natives.check(handle, bytes), INVALID_REQUEST);
             assertFails(bytes, () -> Natives.bind(handle, bytes), INVALID_REQUEST);
+            assertFails(bytes, () -> Natives.refuse(handle, bytes), INVALID_REQUEST);
             assertFails(bytes, () -> Natives.explain(handle, NO_PERMISSION, bytes), INVALID_REQUEST);
             malformed++;
         }
@@ -214,7 +218,7 @@ final class TestMalformedMessages
     }
 
     /**
-     * {@code check} and {@code bind} were both asked.
+     * {@code check}, {@code bind} and {@code refuse} were all asked.
      */
     private void assertEachDecisionIsRecorded()
             throws IOException
@@ -230,7 +234,7 @@ final class TestMalformedMessages
                 allows += json.get("decision").asText().equals("allow") ? 1 : 0;
             }
         }
-        assertThat(decisions).isEqualTo(2 * answered);
+        assertThat(decisions).isEqualTo(3 * answered);
         assertThat(allows).isEqualTo(2 * allowed);
         assertThat(types).containsExactlyInAnyOrder("start", "decision", "flush", "query");
     }

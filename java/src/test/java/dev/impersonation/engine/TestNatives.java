@@ -77,6 +77,7 @@ final class TestNatives
         assertFails(() -> Natives.open(null), INVALID_REQUEST);
         assertFails(() -> Natives.check(handle, null), INVALID_REQUEST);
         assertFails(() -> Natives.bind(handle, null), INVALID_REQUEST);
+        assertFails(() -> Natives.refuse(handle, null), INVALID_REQUEST);
         assertFails(() -> Natives.explain(handle, 21, null), INVALID_REQUEST);
         assertFails(() -> Natives.forUser(null), INVALID_REQUEST);
         assertThat(code(Natives.check(handle, REQUEST))).isEqualTo(1);
@@ -89,6 +90,7 @@ final class TestNatives
         assertFails(() -> Natives.check(handle, REQUEST), CLOSED);
         assertFails(() -> new Memory().check(handle, "\0\0\1a\1b\0\0\0"), CLOSED);
         assertFails(() -> Natives.bind(handle, REQUEST), CLOSED);
+        assertFails(() -> Natives.refuse(handle, REQUEST), CLOSED);
         Natives.close(handle);
     }
 
@@ -98,6 +100,7 @@ final class TestNatives
     {
         assertFails(() -> Natives.check(forged, REQUEST), CLOSED);
         assertFails(() -> Natives.bind(forged, REQUEST), CLOSED);
+        assertFails(() -> Natives.refuse(forged, REQUEST), CLOSED);
         assertFails(() -> Natives.explain(forged, 21, REQUEST), CLOSED);
         assertFails(() -> Natives.drainLog(forged), CLOSED);
         assertFails(() -> Natives.close(forged), CLOSED);
@@ -121,6 +124,7 @@ final class TestNatives
             byte[] truncated = Arrays.copyOf(REQUEST, length);
             assertFails(() -> Natives.check(handle, truncated), INVALID_REQUEST);
             assertFails(() -> Natives.bind(handle, truncated), INVALID_REQUEST);
+            assertFails(() -> Natives.refuse(handle, truncated), INVALID_REQUEST);
         }
     }
 

@@ -2,10 +2,12 @@ package dev.impersonation.trino;
 
 import io.trino.spi.QueryId;
 import io.trino.spi.connector.CatalogSchemaTableName;
+import io.trino.spi.security.ConnectorIdentity;
 import io.trino.spi.security.Identity;
 import io.trino.spi.security.SystemAccessControl;
 import io.trino.spi.security.SystemSecurityContext;
 
+import java.security.Principal;
 import java.util.Optional;
 import java.util.Set;
 
@@ -29,7 +31,43 @@ public interface ExtendedSystemAccessControl
         return 0;
     }
 
+    /**
+     * Since 445.
+     */
+    default void checkCanExecuteQuery(Identity identity, QueryId queryId) {}
+
+    /**
+     * As no server has it today.
+     */
     default void checkCanExecuteQuery(Identity identity, String queryId) {}
+
+    /**
+     * As somebody has proposed it.
+     */
+    default void checkCanSetEffectiveIdentity(Identity identity, Identity target, String reason) {}
+
+    /**
+     * As no server has it today.
+     */
+    default void checkCanDelegate(SystemSecurityContext context, Optional<Identity> target) {}
+
+    /**
+     * As no server has it today.
+     */
+    default Set<String> filterIdentities(Set<String> names, Identity identity)
+    {
+        return names;
+    }
+
+    /**
+     * As no server has it today.
+     */
+    default void checkCanSetUser(String principal, String userName) {}
+
+    /**
+     * As no server has it today.
+     */
+    default void checkCanActAs(Optional<Principal> principal, ConnectorIdentity target) {}
 
     /**
      * Since 445.

@@ -41,6 +41,14 @@ final class KnownQuestions
             "checkCanCreateSchema",
             "checkCanCreateTable",
             "checkCanCreateViewWithSelectFromColumns");
+    /**
+     * What refreshes without keeping what the query's rights show: the columns of a view.
+     */
+    private static final Set<String> NOT_FILLED = Set.of("checkCanRefreshView");
+    /**
+     * What is about roles, and is answered by the delegate or by no catalog at all.
+     */
+    private static final Set<String> ROLES_OF_DELEGATES = Set.of("checkCanCreateRole", "checkCanDropRole", "checkCanGrantRoles", "checkCanRevokeRoles", "checkCanShowRoles");
     private static final Set<String> EXPRESSIONS = Set.of(
             "List<ViewExpression>",
             "Map<ColumnSchema, ViewExpression>",
@@ -69,6 +77,8 @@ final class KnownQuestions
         for (Signature method : methods) {
             whoIsAskedFor(method)
                     .or(() -> madeForGood(method))
+                    .or(() -> filled(method))
+                    .or(() -> roles(method))
                     .or(() -> expressions(method))
                     .or(() -> looking(method))
                     .or(() -> viewOwner(method, methods))
@@ -105,6 +115,18 @@ final class KnownQuestions
     {
         boolean known = !method.name().startsWith("checkCanCreate") || NOT_OWNED.contains(method.name()) || RefusedToTargets.OWNED.containsKey(method.name());
         return known ? Optional.empty() : Optional.of("makes something: would it have the rights of the session's user?");
+    }
+
+    private static Optional<String> filled(Signature method)
+    {
+        boolean known = !method.name().contains("Refresh") || NOT_FILLED.contains(method.name()) || RefusedToTargets.FILLED.contains(method.name());
+        return known ? Optional.empty() : Optional.of("refreshes something: would it keep for everybody what one may see?");
+    }
+
+    private static Optional<String> roles(Signature method)
+    {
+        boolean known = !method.name().contains("Role") || ROLES_OF_DELEGATES.contains(method.name()) || RefusedToTargets.ROLES.containsKey(method.name());
+        return known ? Optional.empty() : Optional.of("is about roles, which are those of the session's user: may a target see or change them?");
     }
 
     private static Optional<String> expressions(Signature method)

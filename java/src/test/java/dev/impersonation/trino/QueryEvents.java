@@ -38,7 +38,12 @@ final class QueryEvents
 
     static QueryCreatedEvent created(String queryId, String user, String originalUser, Map<String, String> properties)
     {
-        return new QueryCreatedEvent(Instant.EPOCH, context(user, originalUser, properties), metadata(queryId, "QUEUED", List.of()));
+        return created(queryId, "SELECT 1", user, originalUser, properties);
+    }
+
+    static QueryCreatedEvent created(String queryId, String statement, String user, String originalUser, Map<String, String> properties)
+    {
+        return new QueryCreatedEvent(Instant.EPOCH, context(user, originalUser, properties), metadata(queryId, statement, "QUEUED", List.of()));
     }
 
     /**
@@ -46,7 +51,7 @@ final class QueryEvents
      */
     static QueryCompletedEvent completed(String queryId, String user, Optional<ErrorCode> error)
     {
-        QueryMetadata metadata = metadata(queryId, error.isPresent() ? "FAILED" : "FINISHED", List.of(
+        QueryMetadata metadata = metadata(queryId, "SELECT 1", error.isPresent() ? "FAILED" : "FINISHED", List.of(
                 new TableInfo("memory", "default", "view", "owner", List.of(), List.of(), true),
                 new TableInfo("tpch", "tiny", "nation", "owner", List.of(), List.of(), false)));
         QueryIOMetadata ioMetadata = new QueryIOMetadata(
@@ -105,12 +110,12 @@ final class QueryEvents
                 "NONE");
     }
 
-    private static QueryMetadata metadata(String queryId, String state, List<TableInfo> tables)
+    private static QueryMetadata metadata(String queryId, String statement, String state, List<TableInfo> tables)
     {
         return new QueryMetadata(
                 queryId,
                 Optional.empty(),
-                "SELECT 1",
+                statement,
                 Optional.empty(),
                 Optional.empty(),
                 state,

@@ -57,7 +57,7 @@ final class TestBindings
     }
 
     @Test
-    void testQueryThatEndedHasNobodysRightsForAWhile()
+    void testQueryThatEndedNeverHasRightsAgain()
     {
         bindings.putIfAbsent("q1", FIRST);
         bindings.end("q1");
@@ -73,19 +73,83 @@ final class TestBindings
         assertThat(bindings.find("q1")).contains(new Binding.Ended());
         now = now.plusNanos(1);
         bindings.dropOld();
-        assertThat(bindings.isInUse()).isFalse();
+        assertThat(bindings.size()).isZero();
+        assertThat(bindings.find("q1")).contains(new Binding.Lost());
+        now = now.plus(Duration.ofDays(365));
+        bindings.dropOld();
+        assertThat(bindings.find("q1")).contains(new Binding.Lost());
+        assertThat(bindings.find("q2")).as("a later query").isEmpty();
     }
 
     @Test
-    void testOnlyTheLastOfManyQueriesThatEndedAreRemembered()
+    void testOfManyQueriesThatEndedNoneHasRightsAgain()
     {
         for (String queryId : new String[] {"q1", "q2", "q3", "q4"}) {
             bindings.putIfAbsent(queryId, FIRST);
             bindings.end(queryId);
         }
         assertThat(bindings.size()).isEqualTo(2);
-        assertThat(bindings.find("q2")).isEmpty();
+        assertThat(bindings.find("q1")).contains(new Binding.Lost());
+        assertThat(bindings.find("q2")).contains(new Binding.Lost());
         assertThat(bindings.find("q3")).contains(new Binding.Ended());
+        assertThat(bindings.find("q4")).contains(new Binding.Ended());
+        assertThat(bindings.find("q5")).isEmpty();
+    }
+
+    /**
+     * However long it runs, and however many others come and go meanwhile.
+     */
+    @Test
+    void testQueryThatImpersonatesNobodyKeepsItsRightsUntilItEnds()
+    {
+        bindings.runUnbound("20261124_110000_00001_abcde");
+        bindings.putIfAbsent("20261124_110000_00002_abcde", FIRST);
+        bindings.remove("20261124_110000_00002_abcde");
+        bindings.putIfAbsent("20261124_110000_00003_abcde", new Binding.Own(NATIVE, "permission"));
+        for (int query = 10; query < 20; query++) {
+            String queryId = "20261124_110000_%05d_abcde".formatted(query);
+            bindings.putIfAbsent(queryId, FIRST);
+            bindings.end(queryId);
+        }
+        bindings.putIfAbsent("20261124_110000_00020_abcde", FIRST);
+        now = now.plus(MAX_AGE);
+        bindings.dropOld();
+        assertThat(bindings.size()).isZero();
+        for (int query = 1; query <= 3; query++) {
+            String queryId = "20261124_110000_%05d_abcde".formatted(query);
+            assertThat(bindings.find(queryId)).isEmpty();
+            bindings.end(queryId);
+            assertThat(bindings.find(queryId)).as("nobody knows of it any more").contains(new Binding.Lost());
+        }
+    }
+
+    @Test
+    void testQueryThatIsBoundAfterAllIsNotTakenForOneThatImpersonatesNobody()
+    {
+        bindings.runUnbound("q1");
+        bindings.putIfAbsent("q1", FIRST);
+        bindings.runUnbound("q1");
+        assertThat(bindings.find("q1")).contains(FIRST);
+        bindings.end("q1");
+        assertThat(bindings.find("q1")).contains(new Binding.Ended());
+        now = now.plus(AFTER_END);
+        bindings.dropOld();
+        assertThat(bindings.find("q1")).contains(new Binding.Lost());
+    }
+
+    @Test
+    void testOfTooManyQueriesThatImpersonateNobodyTheOldestMayBeTakenForLost()
+    {
+        for (String queryId : new String[] {"q1", "q2", "q3", "q4"}) {
+            bindings.runUnbound(queryId);
+        }
+        assertThat(bindings.find("q1")).as("while none was dropped").isEmpty();
+        bindings.putIfAbsent("q5", FIRST);
+        now = now.plus(MAX_AGE);
+        bindings.dropOld();
+        assertThat(bindings.find("q1")).contains(new Binding.Lost());
+        assertThat(bindings.find("q2")).isEmpty();
+        assertThat(bindings.size()).isZero();
     }
 
     @Test
@@ -124,6 +188,8 @@ final class TestBindings
         assertThat(bindings.find("20261124_110000_00001_abcde")).contains(new Binding.Lost());
         assertThat(bindings.find("20261124_110000_00002_abcde")).contains(new Binding.Lost());
         assertThat(bindings.find("20261124_110000_00003_abcde")).isEmpty();
+        bindings.end("20261124_110000_00001_abcde");
+        assertThat(bindings.find("20261124_110000_00001_abcde")).contains(new Binding.Lost());
         bindings.remove("20261124_120000_00003_abcde");
         assertThat(bindings.isInUse()).as("for the sake of the lost").isTrue();
         assertThat(bindings.size()).isZero();
@@ -160,6 +226,6 @@ final class TestBindings
         now = now.plus(AFTER_END);
         bindings.dropOld();
         assertThat(bindings.size()).isZero();
-        assertThat(bindings.isInUse()).isFalse();
+        assertThat(bindings.isInUse()).as("for the sake of those that ended").isTrue();
     }
 }

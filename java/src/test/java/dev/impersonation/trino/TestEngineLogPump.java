@@ -26,7 +26,8 @@ final class TestEngineLogPump
     {
         for (Throwable thrown : List.of(new IllegalStateException("on request"), new OutOfMemoryError("on request"))) {
             BlockingQueue<LogMessage> messages = new LinkedBlockingQueue<>();
-            try (ThrowingHandler log = new ThrowingHandler(thrown, "bad"); EngineLogPump ignored = new EngineLogPump(() -> drain(messages), INTERVAL)) {
+            try (ThrowingHandler log = new ThrowingHandler(thrown, "bad"); EngineLogPump pump = new EngineLogPump(() -> drain(messages), INTERVAL)) {
+                assertThat(pump).isNotNull();
                 for (String text : List.of("first", "bad", "next to it", "bad", "last")) {
                     messages.add(new LogMessage(ERROR, text));
                 }
@@ -52,7 +53,8 @@ final class TestEngineLogPump
                 () -> null,
                 () -> List.of(new LogMessage(ERROR, "later"))));
         try (ThrowingHandler log = new ThrowingHandler(new IllegalStateException(), "bad");
-                EngineLogPump ignored = new EngineLogPump(() -> answers.isEmpty() ? List.of() : answers.remove().get(), INTERVAL)) {
+                EngineLogPump pump = new EngineLogPump(() -> answers.isEmpty() ? List.of() : answers.remove().get(), INTERVAL)) {
+            assertThat(pump).isNotNull();
             assertThat(log.next()).contains("cannot be read");
             assertThat(log.next()).contains("cannot be read");
             assertThat(log.next()).isEqualTo("later");
@@ -71,6 +73,7 @@ final class TestEngineLogPump
      */
     private static final class ThrowingHandler
             extends Handler
+            implements AutoCloseable
     {
         private final Logger logger = Logger.getLogger(EngineLogPump.class.getName());
         private final BlockingQueue<String> texts = new LinkedBlockingQueue<>();

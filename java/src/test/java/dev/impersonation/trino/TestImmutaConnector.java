@@ -29,14 +29,14 @@ final class TestImmutaConnector
     void testConnectorIsLiveUntilItsShutdown()
     {
         assertThat(factory.getName()).isEqualTo("immuta");
-        assertThat(liveParts.hasConnector()).isFalse();
+        assertThat(liveParts.catalog().isOurs()).isFalse();
         Connector first = factory.create("immuta", Map.of(), null);
         Connector second = factory.create("immuta", Map.of(), null);
         first.shutdown();
         first.shutdown();
-        assertThat(liveParts.hasConnector()).isTrue();
+        assertThat(liveParts.catalog().isOurs()).isTrue();
         second.shutdown();
-        assertThat(liveParts.hasConnector()).isFalse();
+        assertThat(liveParts.catalog().isOurs()).isFalse();
     }
 
     @Test
@@ -45,7 +45,7 @@ final class TestImmutaConnector
         assertThatThrownBy(() -> factory.create("Immuta", Map.of(), null))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessage("The catalog with connector.name=immuta must have the name immuta, not Immuta: clients set immuta.immuta_user, and nothing else is looked at");
-        assertThat(liveParts.hasConnector()).isFalse();
+        assertThat(liveParts.catalog().isOurs()).isFalse();
     }
 
     @Test
@@ -119,6 +119,7 @@ final class TestImmutaConnector
     {
         return new PropertyPath(
                 request -> new Bound(new Decision(true, new Reason(1, "permission", "may")), request.target(), Set.of()),
+                refused -> {},
                 user -> Optional.empty(),
                 true,
                 new Bindings(Bindings.Limits.DEFAULT, () -> Instant.EPOCH));

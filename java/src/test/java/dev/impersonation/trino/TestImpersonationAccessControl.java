@@ -7,6 +7,8 @@ import dev.impersonation.testing.TestingConfiguration;
 import io.trino.spi.QueryId;
 import io.trino.spi.eventlistener.EventListener;
 import io.trino.spi.security.AccessDeniedException;
+import io.trino.spi.security.BasicPrincipal;
+import io.trino.spi.security.ConnectorIdentity;
 import io.trino.spi.security.Identity;
 import io.trino.spi.security.SystemAccessControl;
 import io.trino.spi.security.SystemSecurityContext;
@@ -26,6 +28,7 @@ import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Stream;
@@ -37,7 +40,17 @@ import static org.assertj.core.api.Assertions.catchThrowable;
 
 final class TestImpersonationAccessControl
 {
-    private static final Set<String> OWNED = Set.of("checkCanImpersonateUser", "checkCanSetUser", "getEventListeners", "shutdown");
+    private static final Set<String> OWNED = Set.of("checkCanImpersonateUser", "getEventListeners", "shutdown");
+    /**
+     * By name, and what their last parameter is.
+     */
+    private static final Map<String, Class<?>> UNKNOWN_FORMS = Map.of(
+            "checkCanActAs", ConnectorIdentity.class,
+            "checkCanDelegate", Optional.class,
+            "checkCanExecuteQuery", String.class,
+            "checkCanPause", QueryId.class,
+            "checkCanSetEffectiveIdentity", String.class,
+            "filterIdentities", Identity.class);
     private static final Identity SVC = Identity.ofUser("svc");
     private static final SystemSecurityContext CONTEXT = new SystemSecurityContext(SVC, QueryId.valueOf("query"), Instant.EPOCH);
     @TempDir
@@ -49,6 +62,7 @@ final class TestImpersonationAccessControl
             request -> {
                 throw new AssertionError("Nobody sets the property here");
             },
+            refused -> {},
             user -> Optional.empty(),
             true,
             new Bindings(Bindings.Limits.DEFAULT, () -> Instant.EPOCH));
@@ -112,7 +126,49 @@ final class TestImpersonationAccessControl
 
     static Stream<Method> forwardedMethods()
     {
-        return Arrays.stream(ExtendedSystemAccessControl.class.getMethods()).filter(method -> !OWNED.contains(method.getName()));
+        return Arrays.stream(ExtendedSystemAccessControl.class.getMethods())
+                .filter(method -> !OWNED.contains(method.getName()))
+                .filter(method -> !isUnknownForm(method));
+    }
+
+    static Stream<Method> unknownForms()
+    {
+        return Arrays.stream(ExtendedSystemAccessControl.class.getMethods()).filter(TestImpersonationAccessControl::isUnknownForm);
+    }
+
+    private static boolean isUnknownForm(Method method)
+    {
+        Class<?>[] parameters = method.getParameterTypes();
+        return parameters.length > 1 && parameters[parameters.length - 1] == UNKNOWN_FORMS.get(method.getName())
+                || method.getName().equals("checkCanSetUser") && parameters[0] == String.class;
+    }
+
+    /**
+     * The delegate here allows everything, as those do that are made for an older server.
+     */
+    @ParameterizedTest
+    @MethodSource("unknownForms")
+    void testQuestionThatNamesSomebodyInAnUnknownWayIsDenied(Method method)
+    {
+        Throwable seen = catchThrowable(() -> method.invoke(control, TestingArguments.of(method, CONTEXT)));
+        assertThat(seen).isInstanceOf(InvocationTargetException.class);
+        assertThat(seen.getCause())
+                .isExactlyInstanceOf(AccessDeniedException.class)
+                .hasMessageStartingWith("Access Denied: Cannot answer %s: this server asks it in a way that is newer than the plugin".formatted(method.getName()));
+        assertThat(delegate.calls()).isEmpty();
+    }
+
+    @Test
+    void testEveryUnknownFormIsTested()
+    {
+        assertThat(unknownForms().map(Method::getName)).containsExactlyInAnyOrder(
+                "checkCanActAs",
+                "checkCanDelegate",
+                "checkCanExecuteQuery",
+                "checkCanPause",
+                "checkCanSetEffectiveIdentity",
+                "checkCanSetUser",
+                "filterIdentities");
     }
 
     @Test
@@ -122,14 +178,23 @@ final class TestImpersonationAccessControl
         assertThat(forwardedMethods().filter(method -> method.getDeclaringClass() == SystemAccessControl.class)).hasSize((int) ofServer);
         assertThat(ofServer).isGreaterThan(70);
         assertThat(forwardedMethods().map(Method::getName))
-                .contains("checkCanPause", "checkCanTravelInTime", "filterTimes", "countTimes", "checkCanSelectFromColumns", "getRowFilters");
+                .contains("checkCanSetUser", "checkCanTravelInTime", "filterTimes", "countTimes", "checkCanSelectFromColumns", "getRowFilters");
     }
 
     @SuppressWarnings("deprecation")
     @Test
+    void testDelegateIsNotAskedAboutPrincipalsWhereTheOperatorSaysSo()
+            throws IOException
+    {
+        ExtendedSystemAccessControl without = create(new ImpersonationCheck((chained, impersonator, target) -> new Decision(true, new Reason(4, "self", ""))), false);
+        delegate.failWith(new AccessDeniedException("no"));
+        without.checkCanSetUser(Optional.of(new BasicPrincipal("svc")), "svc");
+        assertThat(delegate.calls()).isEmpty();
+    }
+
+    @Test
     void testOwnedMethodsDoNotReachTheDelegate()
     {
-        control.checkCanSetUser(Optional.empty(), "svc");
         control.checkCanImpersonateUser(SVC, "bob");
         control.checkCanImpersonateUser(CONTEXT, "bob");
         control.checkCanImpersonateUser(SVC, "bob", "a form that nobody knows");
@@ -209,7 +274,7 @@ final class TestImpersonationAccessControl
         control.checkCanImpersonateUser(alice, "bob");
         control.checkCanExecuteQuery(SVC);
         control.checkCanImpersonateUser(SVC, "alice");
-        control.checkCanExecuteQuery(SVC, "a form that nobody knows");
+        control.checkCanExecuteQuery(SVC, QueryId.valueOf("query"));
         control.checkCanImpersonateUser(alice, "bob");
         assertThat(asked).containsExactly(false, true, false, false);
         assertThat(delegate.methods()).containsExactly("checkCanExecuteQuery", "checkCanExecuteQuery");
@@ -217,10 +282,16 @@ final class TestImpersonationAccessControl
 
     private ExtendedSystemAccessControl create(ImpersonationCheck check)
     {
+        return create(check, true);
+    }
+
+    private ExtendedSystemAccessControl create(ImpersonationCheck check, boolean checkPrincipals)
+    {
         return ImpersonationAccessControl.create(
                 ExtendedSystemAccessControl.class,
                 Delegate.ofServer(RecordingAccessControl.create(ExtendedSystemAccessControl.class, delegate)),
                 check,
+                checkPrincipals,
                 engine,
                 new QueryRecorder(check::impersonation, path::binding, engine.getEngine()::recordQuery, InstantSource.system()),
                 environment);

@@ -83,6 +83,7 @@ final class TestImpersonationSessionProperties
                 request -> {
                     throw new AssertionError("The engine has decided before");
                 },
+                refused -> {},
                 user -> impersonated.filter(user::equals).map(name -> new Reason(1, "permission", "may")),
                 true,
                 new Bindings(Bindings.Limits.DEFAULT, () -> Instant.EPOCH)));

@@ -37,6 +37,23 @@ final class TestInterfacesOfAllVersions
         assertThat(KnownQuestions.findings(methods)).as("Trino %s", version).isEmpty();
     }
 
+    /**
+     * Or the control would deny what the server asks every day.
+     */
+    @ParameterizedTest(name = "Trino {0}")
+    @MethodSource("versions")
+    void testEveryQuestionThatNamesSomebodyIsAnswered(int version)
+    {
+        Set<Signature> answered = Arrays.stream(ExtendedSystemAccessControl.class.getMethods())
+                .filter(method -> method.getName().equals("checkCanImpersonateUser") || KnownForms.isKnown(method))
+                .map(Signature::of)
+                .collect(toSet());
+        assertThat(GoldenInterfaces.methods("SystemAccessControl", version)).as("Trino %s", version)
+                .filteredOn(method -> method.parameters().stream().anyMatch(parameter -> parameter.matches(".*\\b(?:Identity|Principal)\\b.*")))
+                .hasSizeGreaterThan(8)
+                .allSatisfy(method -> assertThat(answered).contains(method));
+    }
+
     @ParameterizedTest(name = "Trino {0}")
     @MethodSource("versions")
     void testContextCanBeRebuiltForTheTarget(int version)
@@ -76,6 +93,9 @@ final class TestInterfacesOfAllVersions
             "void checkCanFly(String)",
             "void shutdown(Identity)",
             "void checkCanCreateNewMaterializedView(SystemSecurityContext, CatalogSchemaTableName)",
+            "void checkCanRefreshEverything(SystemSecurityContext, CatalogSchemaName)",
+            "void checkCanShowApplicableRoles(SystemSecurityContext, String)",
+            "void checkCanSetRole(SystemSecurityContext, String)",
             "void checkCanCreateProcedure(SystemSecurityContext, CatalogSchemaRoutineName)",
             "List<List<ViewExpression>> getRowFilters(SystemSecurityContext, CatalogSchemaTableName)",
             "Optional<ViewExpression> getRowLimit(SystemSecurityContext, CatalogSchemaTableName)",

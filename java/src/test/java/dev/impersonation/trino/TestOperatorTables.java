@@ -49,7 +49,7 @@ final class TestOperatorTables
 
     private final LiveParts liveParts = new LiveParts();
     private final Bindings bindings = new Bindings(Bindings.Limits.DEFAULT, () -> Instant.EPOCH);
-    private final PropertyPath path = new PropertyPath(TestOperatorTables::bound, user -> Optional.empty(), true, bindings);
+    private final PropertyPath path = new PropertyPath(TestOperatorTables::bound, refused -> {}, user -> Optional.empty(), true, bindings);
     private TestingConfiguration configuration;
     private Engine engine;
 
@@ -135,7 +135,7 @@ final class TestOperatorTables
     void testAdministratorWhoImpersonatesHasTheRightsOfTheTarget()
     {
         path.propertyChecked("q", Identity.forUser("root").withPrincipal(SVC.getPrincipal().orElseThrow()).build());
-        new BindingListener(path).queryCreated(QueryEvents.created("q", "root", Map.of("immuta.immuta_user", "alice")));
+        new BindingListener(path, new PropertyCatalog()).queryCreated(QueryEvents.created("q", "root", Map.of("immuta.immuta_user", "alice")));
         assertThat(pairs(session("root"))).containsExactly("alice bob");
         assertThatThrownBy(() -> rows(new ConfigTable(liveParts), session("root", "operators")))
                 .hasMessageEndingWith("and user alice is none");
@@ -171,7 +171,12 @@ final class TestOperatorTables
     void testOneControlThatRefusesIsEnough()
             throws IOException
     {
-        PropertyPath refusing = new PropertyPath(request -> bound("nobody"), user -> Optional.empty(), true, new Bindings(Bindings.Limits.DEFAULT, () -> Instant.EPOCH));
+        PropertyPath refusing = new PropertyPath(
+                request -> bound("nobody"),
+                refused -> {},
+                user -> Optional.empty(),
+                true,
+                new Bindings(Bindings.Limits.DEFAULT, () -> Instant.EPOCH));
         try (Engine second = Engine.open(new TestingConfiguration(Files.createDirectory(directory.resolve("second"))).properties())) {
             liveParts.operable(new OperatedControl("immuta-2", refusing, second));
             assertThat(pairs(session("root"))).hasSize(4);
@@ -219,7 +224,7 @@ final class TestOperatorTables
     private void bind(String queryId, String target)
     {
         path.propertyChecked(queryId, SVC);
-        new BindingListener(path).queryCreated(QueryEvents.created(queryId, "svc", Map.of("immuta.immuta_user", target)));
+        new BindingListener(path, new PropertyCatalog()).queryCreated(QueryEvents.created(queryId, "svc", Map.of("immuta.immuta_user", target)));
     }
 
     private static Bound bound(Request request)

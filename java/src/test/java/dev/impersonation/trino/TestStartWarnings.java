@@ -2,6 +2,8 @@ package dev.impersonation.trino;
 
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 import java.io.IOException;
 import java.nio.file.Files;
@@ -36,7 +38,7 @@ final class TestStartWarnings
         for (Properties system : List.of(none, missing, broken)) {
             assertThat(ServerConfiguration.read(system)).isEmpty();
         }
-        assertThat(StartWarnings.of(Optional.empty(), true, true)).isEmpty();
+        assertThat(StartWarnings.of(Optional.empty(), true, true, false)).isEmpty();
     }
 
     @Test
@@ -62,7 +64,7 @@ final class TestStartWarnings
     {
         Properties system = systemProperties(file("config.properties", "coordinator=true\n"));
         system.setProperty("http-server.authentication.type", "JWT");
-        assertThat(StartWarnings.of(ServerConfiguration.read(system), false, false)).isEmpty();
+        assertThat(StartWarnings.of(ServerConfiguration.read(system), false, false, false)).isEmpty();
     }
 
     @Test
@@ -90,16 +92,110 @@ final class TestStartWarnings
         assertThat(warnings(beside, false, true)).as("on the native path everybody sees the target").isEmpty();
     }
 
+    @ParameterizedTest
+    @ValueSource(strings = {
+            "http-server.authentication.password.user-mapping.pattern",
+            "http-server.authentication.password.user-mapping.file",
+            "http-server.authentication.jwt.user-mapping.pattern",
+            "http-server.authentication.oauth2.user-mapping.file",
+            "http-server.authentication.certificate.user-mapping.pattern",
+            "http-server.authentication.krb5.user-mapping.pattern",
+            "http-server.authentication.header.user-mapping.file",
+            "http-server.authentication.insecure.user-mapping.pattern",
+    })
+    void testMappedLogins(String property)
+            throws IOException
+    {
+        assertThat(warnings(AUTHENTICATED + property + "=(.*)@example\\\\.com\n", false, false)).singleElement().asString()
+                .startsWith(property + ": ")
+                .contains("sessionUser=alice", "--session-user alice")
+                .doesNotContain("grant");
+        assertThat(warnings("coordinator=false\n" + property + "=(.*)\n", false, false)).as("nobody logs in to a worker").isEmpty();
+    }
+
+    @Test
+    void testGroupsThatThePluginIsNotToldOf()
+            throws IOException
+    {
+        assertThat(warnings(AUTHENTICATED, true, true, false)).isEmpty();
+        file("etc/group-provider.properties", "group-provider.name=ldap\n");
+        assertThat(warnings(AUTHENTICATED, true, true, false)).singleElement().asString()
+                .startsWith("etc/group-provider.properties gives Trino's users groups that this plugin is not told of")
+                .contains("immuta.group-file");
+        assertThat(warnings(AUTHENTICATED, true, true, true)).as("the plugin has groups").isEmpty();
+        assertThat(warnings(AUTHENTICATED, false, true, false)).as("on the native path Trino gives its own").isEmpty();
+        file("etc/group-provider.properties", "group-provider.name = immuta\n");
+        assertThat(warnings(AUTHENTICATED, true, true, false)).as("they are the plugin's").isEmpty();
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {
+            "deprecated.http-server.authentication.oauth2.groups-field",
+            "http-server.authentication.oauth2.groups-field",
+    })
+    void testGroupsOfTokens(String property)
+            throws IOException
+    {
+        assertThat(warnings(AUTHENTICATED + property + "=groups\n", false, false)).singleElement().asString()
+                .startsWith(property + ": Trino keeps the groups of a service account's token");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {
+            "hive.metastore.thrift.impersonation.enabled=true",
+            "hive.hdfs.impersonation.enabled= TRUE",
+            "oracle.impersonation.enabled=true",
+            "iceberg.rest-catalog.session=USER",
+            "iceberg.rest-catalog.session=user",
+    })
+    void testCatalogsThatPassTheUserOn(String property)
+            throws IOException
+    {
+        file("etc/catalog/lake.properties", "connector.name=hive\n" + property + "\n");
+        file("etc/catalog/immuta.properties", "connector.name=immuta\n");
+        assertThat(warnings(AUTHENTICATED, true, true)).singleElement().asString()
+                .startsWith("the catalog file lake.properties: " + property.split("=")[0] + "=")
+                .contains("that is the impersonator and not the target");
+        assertThat(warnings(AUTHENTICATED, false, true)).as("on the native path it is the target").isEmpty();
+        Files.move(directory.resolve("etc/catalog"), directory.resolve("catalogs"));
+        assertThat(warnings(AUTHENTICATED + "catalog.config-dir=catalogs\n", true, true)).hasSize(1);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {
+            "hive.metastore.thrift.impersonation.enabled=false",
+            "iceberg.rest-catalog.session=NONE",
+            "hive.metastore.thrift.impersonation.enabled-for=true",
+            "broken=\\\\u12",
+    })
+    void testOtherCatalogsAreNotWarnedOf(String property)
+            throws IOException
+    {
+        file("etc/catalog/lake.properties", property + "\n");
+        file("etc/catalog/notes.txt", "hive.hdfs.impersonation.enabled=true\n");
+        assertThat(warnings(AUTHENTICATED, true, true)).isEmpty();
+    }
+
     private List<String> warnings(String config, boolean hasCatalog, boolean hasDelegate)
             throws IOException
     {
-        return StartWarnings.of(ServerConfiguration.read(systemProperties(file("config.properties", config))), hasCatalog, hasDelegate);
+        return warnings(config, hasCatalog, hasDelegate, true);
+    }
+
+    private List<String> warnings(String config, boolean hasCatalog, boolean hasDelegate, boolean hasGroups)
+            throws IOException
+    {
+        Properties system = systemProperties(file("config.properties", config));
+        system.setProperty("user.dir", directory.toString());
+        return StartWarnings.of(ServerConfiguration.read(system), hasCatalog, hasDelegate, hasGroups);
     }
 
     private Path file(String name, String text)
             throws IOException
     {
-        return Files.writeString(directory.resolve(name), text);
+        Path file = directory.resolve(name);
+        Files.createDirectories(file.getParent());
+        return Files.writeString(file, text);
     }
 
     private static Properties systemProperties(Path config)

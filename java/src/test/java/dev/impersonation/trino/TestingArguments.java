@@ -5,6 +5,7 @@ import io.trino.spi.connector.CatalogSchemaName;
 import io.trino.spi.connector.CatalogSchemaRoutineName;
 import io.trino.spi.connector.CatalogSchemaTableName;
 import io.trino.spi.connector.SchemaTableName;
+import io.trino.spi.security.ConnectorIdentity;
 import io.trino.spi.security.Identity;
 import io.trino.spi.security.PrincipalType;
 import io.trino.spi.security.Privilege;
@@ -32,6 +33,7 @@ final class TestingArguments
             Map.entry(boolean.class, true),
             Map.entry(long.class, 7L),
             Map.entry(String.class, "text"),
+            Map.entry(ConnectorIdentity.class, ConnectorIdentity.ofUser("somebody")),
             Map.entry(Set.class, Set.of("element")),
             Map.entry(List.class, List.of("element")),
             Map.entry(Collection.class, List.of("element")),
