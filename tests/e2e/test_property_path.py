@@ -157,10 +157,10 @@ def test_what_cannot_be_a_name_is_refused_when_it_is_set(svc: HttpSession, name:
     "name", ["Immuta.immuta_user", "IMMUTA.immuta_user", "immuta.IMMUTA_USER", "immuta_user", "immuta.immuta-user"]
 )
 def test_no_spelling_of_the_property_leaves_the_impersonators_rights(svc: HttpSession, name: str) -> None:
-    """It is no such property to Trino, or one of no such catalog; versions differ in which, and in the words."""
+    """There is no such catalog, or no such property, which nobody may set; versions differ in the words."""
     answer = svc.with_property(name, "alice").run("SELECT count(*) FROM tpch.tiny.nation")
-    assert answer.error_name in ("CATALOG_NOT_FOUND", "INVALID_SESSION_PROPERTY"), answer.error
-    assert name.split(".", maxsplit=1)[0] in answer.error
+    assert answer.error_name in ("CATALOG_NOT_FOUND", "INVALID_SESSION_PROPERTY", "PERMISSION_DENIED"), answer.error
+    assert any(part in answer.error for part in name.split("."))
 
 
 @pytest.mark.parametrize("name", [f" {PROPERTY}", f"{PROPERTY} ", f"\t{PROPERTY}"])
