@@ -178,14 +178,16 @@ fn allows(scopes: &Scopes, view: &View<'_>, own: &Person<'_>, target: &Person<'_
             target_groups: &target_groups,
         })
     };
-    if decide(own.folded(), target.folded()) != Some(true) {
-        return false;
-    }
     let asked: [Cow<'_, str>; 2] = [own, target].map(|person| view.fold(person.asked()));
     let target_names = target.names(&asked[1]);
     own.names(&asked[0]).into_iter().all(|impersonator| {
-        target_names
-            .iter()
-            .all(|target| decide(impersonator, target) != Some(false))
+        target_names.iter().all(|other| {
+            let decided = decide(impersonator, other);
+            if impersonator == own.folded() && *other == target.folded() {
+                decided == Some(true)
+            } else {
+                decided != Some(false)
+            }
+        })
     })
 }

@@ -33,7 +33,7 @@ final class TargetedControl
     private final RecordingAccessControl delegate = new RecordingAccessControl();
     private final LiveParts liveParts = new LiveParts();
     private final PropertyPath path = new PropertyPath(
-            request -> new Bound(new Decision(true, new Reason(1, "permission", "may")), request.target(), ALICE.getGroups()),
+            request -> new Bound(new Decision(true, new Reason(1, "permission", "may")), ALICE.getUser(), ALICE.getGroups()),
             refused -> {},
             user -> Optional.empty(),
             true,
