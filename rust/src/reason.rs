@@ -156,7 +156,7 @@ impl Reason {
                 "the impersonator's account is disabled or has expired; have it enabled again"
             }
             Reason::NoPermission => {
-                "the client sent another name than the one that logged in; if that is not meant, remove the name from the client's settings, and if it is, ask an administrator for the permission IMPERSONATE_USER, which the impersonator does not hold"
+                "the client sent another name than the one that logged in, and the impersonator does not hold the permission IMPERSONATE_USER; if that name is not meant, remove it from the client's settings, otherwise ask an administrator to grant the permission"
             }
             Reason::UnknownTarget => {
                 "the target is not known to the permission source; check the spelling, or have the user added"

@@ -154,21 +154,13 @@ def test_what_cannot_be_a_name_is_refused_when_it_is_set(svc: HttpSession, name:
 
 
 @pytest.mark.parametrize(
-    ("name", "complaint"),
-    [
-        ("Immuta.immuta_user", "Immuta"),
-        ("IMMUTA.immuta_user", "IMMUTA"),
-        ("immuta.IMMUTA_USER", "immuta.IMMUTA_USER"),
-        ("immuta_user", "immuta_user"),
-    ],
+    "name", ["Immuta.immuta_user", "IMMUTA.immuta_user", "immuta.IMMUTA_USER", "immuta_user", "immuta.immuta-user"]
 )
-def test_no_spelling_of_the_property_leaves_the_impersonators_rights(
-    svc: HttpSession, name: str, complaint: str
-) -> None:
-    """Catalogs and properties have their names in one case; servers differ in what they say of the others."""
+def test_no_spelling_of_the_property_leaves_the_impersonators_rights(svc: HttpSession, name: str) -> None:
+    """It is no such property to Trino, or one of no such catalog; versions differ in which, and in the words."""
     answer = svc.with_property(name, "alice").run("SELECT count(*) FROM tpch.tiny.nation")
-    assert answer.value is None
-    assert f"{complaint}'" in str(answer.error) or f"property {complaint}" in str(answer.error)
+    assert answer.error_name in ("CATALOG_NOT_FOUND", "INVALID_SESSION_PROPERTY"), answer.error
+    assert name.split(".", maxsplit=1)[0] in answer.error
 
 
 @pytest.mark.parametrize("name", [f" {PROPERTY}", f"{PROPERTY} ", f"\t{PROPERTY}"])

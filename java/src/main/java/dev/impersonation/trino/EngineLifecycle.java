@@ -2,8 +2,12 @@ package dev.impersonation.trino;
 
 import dev.impersonation.engine.Engine;
 
+import java.io.FileDescriptor;
+import java.io.FileOutputStream;
+import java.io.PrintStream;
 import java.util.concurrent.atomic.AtomicBoolean;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static java.util.Objects.requireNonNull;
 
 /**
@@ -23,7 +27,7 @@ final class EngineLifecycle
         this.engine = requireNonNull(engine, "engine is null");
         this.logPump = requireNonNull(logPump, "logPump is null");
         mbean = EngineMBean.register(engine);
-        exitHook = new Thread(this::closeOnce, "immuta-impersonation-exit");
+        exitHook = new Thread(() -> closeOnce(true), "immuta-impersonation-exit");
     }
 
     /**
@@ -54,16 +58,18 @@ final class EngineLifecycle
     @Override
     public void close()
     {
+        boolean jvmEnds = false;
         try {
             Runtime.getRuntime().removeShutdownHook(exitHook);
         }
         catch (IllegalStateException e) {
             // The JVM is on its way down and runs the hook itself.
+            jvmEnds = true;
         }
-        closeOnce();
+        closeOnce(jvmEnds);
     }
 
-    private void closeOnce()
+    private void closeOnce(boolean jvmEnds)
     {
         if (closed.compareAndSet(false, true)) {
             mbean.close();
@@ -72,8 +78,18 @@ final class EngineLifecycle
                 engine.close();
             }
             finally {
-                logPump.close();
+                closeLog(jvmEnds);
             }
         }
+    }
+
+    private void closeLog(boolean jvmEnds)
+    {
+        if (!jvmEnds) {
+            logPump.close();
+            return;
+        }
+        // Past System.err, which the server may have led into its log. Not closed, since others use it, too.
+        logPump.closeAtExit(new PrintStream(new FileOutputStream(FileDescriptor.err), true, UTF_8));
     }
 }

@@ -3,6 +3,7 @@ package dev.impersonation.trino;
 import dev.impersonation.engine.Engine;
 import dev.impersonation.engine.LogMessage;
 
+import java.io.PrintStream;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.Executors;
@@ -52,7 +53,20 @@ final class EngineLogPump
         drain();
     }
 
-    private synchronized void drain()
+    /**
+     * As {@link #close}, while the JVM ends, which may have closed the server's log already. So what matters goes here as well.
+     */
+    void closeAtExit(PrintStream lastResort)
+    {
+        executor.shutdownNow();
+        for (LogMessage message : drain()) {
+            if (message.level() != LogMessage.Level.INFO) {
+                lastResort.printf("impersonation engine: %s%n", message.text());
+            }
+        }
+    }
+
+    private synchronized List<LogMessage> drain()
     {
         List<LogMessage> drained = List.of();
         try {
@@ -65,6 +79,7 @@ final class EngineLogPump
         for (LogMessage message : drained) {
             log(level(message.level()), message.text(), null);
         }
+        return drained;
     }
 
     /**

@@ -50,7 +50,7 @@ final class TestDecisionCatalogue
     {
         Map<Integer, String> names = new TreeMap<>();
         DecisionCatalogue catalogue = NativeLibrary.load();
-        for (int code : List.of(1, 2, 3, 4, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29)) {
+        for (int code : List.of(1, 2, 3, 4, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30)) {
             Reason reason = catalogue.decision(code).reason();
             assertThat(reason.sentence()).isNotBlank().doesNotContain("\n");
             names.put(code, reason.name());

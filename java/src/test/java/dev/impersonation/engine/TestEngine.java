@@ -79,7 +79,7 @@ final class TestEngine
                     .startsWith("the target is not known to the permission source")
                     .endsWith("; the permission source was asked for \"eve@nowhere\"");
             assertThat(engine.check(new Request(NATIVE, false, "svc@corp", "stranger", Optional.empty())).reason().sentence())
-                    .endsWith("; no rule of the user mapping gives this user a name that the permission source could know");
+                    .endsWith("; a rule of the user mapping forbids this name");
         }
     }
 

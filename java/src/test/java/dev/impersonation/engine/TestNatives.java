@@ -88,7 +88,7 @@ final class TestNatives
     {
         Natives.close(handle);
         assertFails(() -> Natives.check(handle, REQUEST), CLOSED);
-        assertFails(() -> new Memory().check(handle, "\0\0\1a\1b\0\0\0"), CLOSED);
+        assertFails(() -> new Memory().check(handle, "\0\0\1a\1b\0\0"), CLOSED);
         assertFails(() -> Natives.bind(handle, REQUEST), CLOSED);
         assertFails(() -> Natives.refuse(handle, REQUEST), CLOSED);
         Natives.close(handle);
@@ -138,10 +138,10 @@ final class TestNatives
     void testRequestInMemory()
     {
         Memory memory = new Memory();
-        String svcAsBob = "\0\0\3svc\3bob\0\0\0";
+        String svcAsBob = "\0\0\3svc\3bob\0\0";
         assertThat(code(memory.check(handle, svcAsBob))).isEqualTo(1);
         assertThat(memory.contents()).containsOnly('\0');
-        assertThat(code(memory.check(handle, "\0\0\3bob\3svc\1\4x@EX\1\2id\2\1g\0"))).isEqualTo(21);
+        assertThat(code(memory.check(handle, "\0\0\3bob\3svc\1\4x@EX\1\2id"))).isEqualTo(21);
         for (int length = 0; length < svcAsBob.length(); length++) {
             String truncated = svcAsBob.substring(0, length);
             assertFails(() -> memory.check(handle, truncated), INVALID_REQUEST);

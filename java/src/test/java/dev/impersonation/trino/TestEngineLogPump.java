@@ -3,6 +3,8 @@ package dev.impersonation.trino;
 import dev.impersonation.engine.LogMessage;
 import org.junit.jupiter.api.Test;
 
+import java.io.ByteArrayOutputStream;
+import java.io.PrintStream;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.BlockingQueue;
@@ -13,6 +15,8 @@ import java.util.logging.LogRecord;
 import java.util.logging.Logger;
 
 import static dev.impersonation.engine.LogMessage.Level.ERROR;
+import static dev.impersonation.engine.LogMessage.Level.INFO;
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static java.util.concurrent.TimeUnit.SECONDS;
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -59,6 +63,21 @@ final class TestEngineLogPump
             assertThat(log.next()).contains("cannot be read");
             assertThat(log.next()).isEqualTo("later");
         }
+    }
+
+    @Test
+    void testWhatMattersIsSaidThoughTheJvmHasClosedTheLog()
+    {
+        BlockingQueue<LogMessage> messages = new LinkedBlockingQueue<>();
+        ByteArrayOutputStream lastResort = new ByteArrayOutputStream();
+        try (ThrowingHandler log = new ThrowingHandler(new IllegalStateException("closed"), "lines are lost")) {
+            EngineLogPump pump = new EngineLogPump(() -> drain(messages), Duration.ofHours(1));
+            messages.add(new LogMessage(INFO, "reloaded"));
+            messages.add(new LogMessage(ERROR, "lines are lost"));
+            pump.closeAtExit(new PrintStream(lastResort, true, UTF_8));
+            assertThat(log.texts).containsExactly("reloaded");
+        }
+        assertThat(lastResort.toString(UTF_8)).isEqualTo("impersonation engine: lines are lost%n".formatted());
     }
 
     private static List<LogMessage> drain(BlockingQueue<LogMessage> messages)

@@ -83,7 +83,7 @@ final class TestSpellingsOverFileControl
     {
         TestingConfiguration configuration = new TestingConfiguration(directory, MAIL_POLICY);
         start(configuration.with("immuta.impersonation.user-mapping.file", configuration.write("mapping.json", LOWER).toString()));
-        assertThatRulesHoldFor(List.of("alice", "ALICE", " alice "), List.of("bob", "BOB"));
+        assertThatRulesHoldFor(List.of("alice", "ALICE", " alice"), List.of("bob", "BOB"));
     }
 
     @Test
