@@ -63,6 +63,21 @@ def test_nothing_but_what_is_shown_changes(server: TrinoServer, svc_as_alice: Ht
     assert [line["path"] for line in audit.wait_for_decisions(2)] == ["native", "native"], "one for each query"
 
 
+def test_a_target_whose_rights_nothing_could_hold_up_is_refused_and_recorded(server: TrinoServer) -> None:
+    audit = AuditFile(server.file(AUDIT_FILE))
+    answer = HttpSession(server, "svc").with_property(PROPERTY, "alice").run("SELECT count(*) FROM tpch.tiny.nation")
+    refused(answer, "svc", "alice")
+    [line] = audit.wait_for_decisions(1)
+    found = {name: line[name] for name in ("decision", "reason", "path", "impersonator", "target")}
+    assert found == {
+        "decision": "deny",
+        "reason": "not-enforceable",
+        "path": "property",
+        "impersonator": "svc",
+        "target": "alice",
+    }
+
+
 def test_both_paths_at_once_are_a_chain(svc_as_alice: HttpSession) -> None:
     assert svc_as_alice.run(f"SET SESSION {PROPERTY} = 'bob'").error is None
     refused(svc_as_alice.run("SELECT count(*) FROM tpch.tiny.nation"), "alice", "bob")

@@ -30,8 +30,8 @@ final class RefusedToTargets
             "checkCanShowCurrentRoles", "show current roles",
             "checkCanShowRoleGrants", "show role grants");
     /**
-     * By which Trino asks about roles, those of a catalog among them. Of these it asks its access controls nothing but whether the catalog can be accessed, so that they are
-     * known by nothing but the stack.
+     * The methods of Trino's own access control that are about roles. Where those are a catalog's, it asks the plugin nothing but whether the catalog can be accessed, so that
+     * nothing but the stack tells these questions from others.
      */
     private static final Set<String> ROLES_OF_CATALOGS = Set.of(
             "checkCanCreateRole",
@@ -75,8 +75,8 @@ final class RefusedToTargets
     }
 
     /**
-     * Trino asks which queries may be seen without saying which query asks. They all are the impersonator's, whoever else was impersonated by them. Refused to the owner
-     * of a view, too, because the table shows the same to everybody.
+     * Refused to the owner of a view, too, because these tables show the same to everybody. Of queries Trino asks which may be seen without saying which query asks: they
+     * all are the impersonator's, whoever else was impersonated by them.
      */
     static void checkWhoeverAsks(String method, Object[] arguments, Binding.Allowed binding)
     {
@@ -92,7 +92,7 @@ final class RefusedToTargets
     }
 
     /**
-     * Of whatever catalog. Trino fills these tables without a question that names the query's target.
+     * Whether Trino fills this table, of whatever catalog, without a question that names the query's target.
      */
     static boolean isOfTheSession(Object place)
     {

@@ -110,6 +110,29 @@ final class TestImpersonationSessionProperties
         assertThat(manager.getCatalogSessionProperties(context("alice"))).as("Trino knows no such property").isEmpty();
     }
 
+    /**
+     * Trino would refuse the property, and with it each query of an impersonated user. It keeps the connector of a dropped catalog for a while.
+     */
+    @Test
+    void testNothingIsSetWhileTheCatalogIsDroppedOrSomebodyElses()
+    {
+        new ImmutaConnectorFactory(liveParts).create("immuta", Map.of(), null);
+        SessionPropertyConfigurationManager manager = create(Map.of());
+        impersonated = Optional.of("alice");
+        liveParts.catalog().mayBeDropped("q1");
+        assertThat(manager.getCatalogSessionProperties(context("alice"))).isEmpty();
+        liveParts.catalog().queryCompleted("q1", true);
+        liveParts.catalog().mayBeMade("q2");
+        liveParts.catalog().queryCompleted("q2", true);
+        assertThat(manager.getCatalogSessionProperties(context("alice"))).as("made of another connector").isEmpty();
+        liveParts.catalog().mayBeDropped("q3");
+        liveParts.catalog().queryCreated("q4", "CREATE CATALOG immuta USING immuta");
+        liveParts.catalog().mayBeMade("q4");
+        assertThat(manager.getCatalogSessionProperties(context("alice"))).as("not made yet").isEmpty();
+        liveParts.catalog().queryCompleted("q4", true);
+        assertThat(manager.getCatalogSessionProperties(context("alice"))).isEqualTo(Map.of("immuta", Map.of("immuta_user", "alice")));
+    }
+
     @Test
     void testOtherDefaultsAreTheDelegates()
             throws IOException

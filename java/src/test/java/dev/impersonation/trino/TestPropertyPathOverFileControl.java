@@ -54,12 +54,16 @@ final class TestPropertyPathOverFileControl
                 "columns": [{"name": "phone", "mask": "IF(name = current_user, phone)"}]},
                {"user": "alice|owner|svc", "table": "part", "privileges": ["SELECT"], "filter": "system.builtin.current_groups() = x"},
                {"user": "alice|svc", "table": "region", "privileges": ["SELECT"], "columns": [{"name": "name", "mask": "current_user || 'it''"}]},
+               {"group": "analysts", "table": "supplier", "privileges": ["SELECT"],
+                "filter": "suppkey <= 3", "filter_environment": {"user": "alice"},
+                "columns": [{"name": "name", "mask": "IF(suppkey > 1, 'hidden', name)", "mask_environment": {"user": "alice"}}]},
                {"user": "svc", "table": "nation|orders", "privileges": ["SELECT"]}]}
             """;
     private static final CatalogSchemaTableName ORDERS = new CatalogSchemaTableName("tpch", new SchemaTableName("tiny", "orders"));
     private static final CatalogSchemaTableName NATION = new CatalogSchemaTableName("tpch", new SchemaTableName("tiny", "nation"));
     private static final CatalogSchemaTableName CUSTOMER = new CatalogSchemaTableName("tpch", new SchemaTableName("tiny", "customer"));
     private static final CatalogSchemaTableName PART = new CatalogSchemaTableName("tpch", new SchemaTableName("tiny", "part"));
+    private static final CatalogSchemaTableName SUPPLIER = new CatalogSchemaTableName("tpch", new SchemaTableName("tiny", "supplier"));
     private static final CatalogSchemaTableName REGION = new CatalogSchemaTableName("tpch", new SchemaTableName("tiny", "region"));
     private static final Identity SVC = Identity.forUser("svc").withPrincipal(new BasicPrincipal("svc")).build();
 
@@ -131,6 +135,27 @@ final class TestPropertyPathOverFileControl
             assertThat(control.getColumnMask(asking, CUSTOMER, "phone", VarcharType.VARCHAR))
                     .map(ViewExpression::getExpression)
                     .contains("IF(name = CAST('alice' AS varchar), phone)");
+        }
+    }
+
+    /**
+     * Trino asks for the identity that the filter or mask names, without the groups that the plugin alone knows.
+     */
+    @Test
+    void testFiltersAndMasksWithTheTargetsIdentityHaveTheTargetsGroups()
+    {
+        SystemSecurityContext context = begin(SVC, Optional.of("alice"));
+        ViewExpression filter = control.getRowFilters(context, SUPPLIER).get(0);
+        ViewExpression mask = control.getColumnMask(context, SUPPLIER, "name", VarcharType.VARCHAR).orElseThrow();
+        for (ViewExpression expression : List.of(filter, mask)) {
+            Identity named = Identity.ofUser(expression.getSecurityIdentity().orElseThrow());
+            SystemSecurityContext asking = new SystemSecurityContext(named, context.getQueryId(), context.getQueryStart());
+            control.checkCanSelectFromColumns(asking, SUPPLIER, Set.of("suppkey", "name"));
+            assertThat(control.getRowFilters(asking, SUPPLIER)).hasSize(1);
+            SystemSecurityContext other = new SystemSecurityContext(named, begin(SVC, Optional.empty()).getQueryId(), context.getQueryStart());
+            assertThatThrownBy(() -> control.checkCanSelectFromColumns(other, SUPPLIER, Set.of("suppkey")))
+                    .isExactlyInstanceOf(AccessDeniedException.class)
+                    .hasMessage("Access Denied: Cannot select from table tpch.tiny.supplier");
         }
     }
 
