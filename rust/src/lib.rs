@@ -5,7 +5,7 @@
 //!
 //! | module | what it holds |
 //! | --- | --- |
-//! | [`engine`] | the decision order |
+//! | [`engine`] | the decision order, and what an engine is asked for |
 //! | [`reason`] | the reason codes and the sentence that each shows to a person |
 //! | [`config`], [`duration`], [`data_size`] | properties in, every problem out |
 //! | [`name`] | what a user name may be, and how names are folded |
