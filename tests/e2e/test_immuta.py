@@ -77,7 +77,7 @@ def test_a_permission_held_in_immuta_lets_in(server: TrinoServer, audit: AuditFi
     "case",
     [
         ("plain", "alice", "no-permission", 'asked for "plain@corp.example"'),
-        ("robot", "alice", "unknown-user", "no rule of the user mapping"),
+        ("robot", "alice", "unknown-user", "a rule of the user mapping forbids this name"),
         ("svc", "carol", "target-disabled", 'asked for "carol@corp.example"'),
         ("svc", "zoe", "unknown-target", 'asked for "zoe@corp.example"'),
         ("svc", "lice", "unknown-target", 'asked for "lice@corp.example"'),

@@ -187,7 +187,7 @@ def test_the_settings_are_shown_without_the_key(granted: World) -> None:
 
 def test_everybody_sees_numbers_and_what_the_catalog_has(granted: World) -> None:
     plain = granted.session("plain")
-    assert int(value(plain.run(f"SELECT count(*) FROM {SCHEMA}.metrics WHERE name LIKE 'decisions_%'"))) == 18
+    assert int(value(plain.run(f"SELECT count(*) FROM {SCHEMA}.metrics WHERE name LIKE 'decisions_%'"))) == 21
     tables = {row[0] for row in plain.run(f"SHOW TABLES FROM {SCHEMA}").rows}
     assert tables == {"whoami", "decisions", "cache", "metrics", "config"}
 
