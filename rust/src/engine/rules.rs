@@ -155,7 +155,6 @@ impl Rules {
         let asked = view.fold(target.asked());
         target
             .names(&asked)
-            .into_iter()
             .any(|name| self.admins.reason(name, || target.groups()).is_some())
     }
 }
@@ -180,10 +179,10 @@ fn allows(scopes: &Scopes, view: &View<'_>, own: &Person<'_>, target: &Person<'_
     };
     let asked: [Cow<'_, str>; 2] = [own, target].map(|person| view.fold(person.asked()));
     let target_names = target.names(&asked[1]);
-    own.names(&asked[0]).into_iter().all(|impersonator| {
-        target_names.iter().all(|other| {
+    own.names(&asked[0]).all(|impersonator| {
+        target_names.clone().all(|other| {
             let decided = decide(impersonator, other);
-            if impersonator == own.folded() && *other == target.folded() {
+            if impersonator == own.folded() && other == target.folded() {
                 decided == Some(true)
             } else {
                 decided != Some(false)

@@ -132,18 +132,15 @@ impl<'v> Person<'v> {
     }
 
     /// Every name that the person has: the canonical one first, then the one asked for and the one in the source.
-    pub fn names<'p>(&'p self, folded_asked: &'p str) -> Vec<&'p str> {
-        let mut names = vec![self.folded()];
+    pub fn names<'p>(&'p self, folded_asked: &'p str) -> impl Iterator<Item = &'p str> + Clone {
         let mapped = match &self.mapped {
             Some(Mapped::To(name)) => Some(name.as_str()),
             _ => None,
         };
-        for name in [Some(folded_asked), mapped].into_iter().flatten() {
-            if !names.contains(&name) {
-                names.push(name);
-            }
-        }
-        names
+        let folded = self.folded();
+        let asked = (folded_asked != folded).then_some(folded_asked);
+        let mapped = mapped.filter(|name| *name != folded && *name != folded_asked);
+        [Some(folded), asked, mapped].into_iter().flatten()
     }
 
     /// The name asked for.
