@@ -159,7 +159,10 @@ def test_what_cannot_be_a_name_is_refused_when_it_is_set(svc: HttpSession, name:
 def test_no_spelling_of_the_property_leaves_the_impersonators_rights(svc: HttpSession, name: str) -> None:
     """There is no such catalog, or no such property, which nobody may set; versions differ in the words."""
     answer = svc.with_property(name, "alice").run("SELECT count(*) FROM tpch.tiny.nation")
-    assert answer.error_name in ("CATALOG_NOT_FOUND", "INVALID_SESSION_PROPERTY", "PERMISSION_DENIED"), answer.error
+    assert answer.error is not None, f"let in to {answer.value} rows"
+    # To Trino 483 a catalog in capital letters is a mistake of its own.
+    if "catalogName is not lowercase" not in answer.error:
+        assert answer.error_name in ("CATALOG_NOT_FOUND", "INVALID_SESSION_PROPERTY", "PERMISSION_DENIED"), answer.error
     assert any(part in answer.error for part in name.split("."))
 
 
