@@ -16,7 +16,7 @@ use crate::name::{Folding, Name};
 use crate::reason::Reason;
 use crate::source::lookup::Lookup;
 use crate::source::{Found, Person, Source, View};
-use crate::step::{Step, Verdict};
+use crate::step::Verdict;
 use crate::user_mapping::Mapped;
 
 mod announcement;
@@ -26,7 +26,7 @@ mod rules;
 
 pub use operators::Caller;
 
-use rules::{Judgement, Rules};
+use rules::{People, Rules};
 
 /// How long a look at files that may have changed is waited for.
 const LONGEST_RELOAD: Duration = Duration::from_secs(5);
@@ -250,8 +250,9 @@ impl Engine {
     /// Decides as [`Engine::decide`] does, and says what else there is to say of the decision.
     pub fn decided(&self, request: &Request<'_>) -> Decided {
         let view = self.source.view();
-        let judgement = self.judge(&view, request);
-        let (reason, recorded) = self.record(&view, request, &judgement, judgement.verdict.reason);
+        let mut people = People::default();
+        let reason = self.judge(&view, request, &mut people).reason;
+        let (reason, recorded) = self.record(&view, request, &people, reason);
         Decided {
             reason,
             has_more_to_say: has_more_to_say(&view, reason, request),
@@ -261,7 +262,7 @@ impl Engine {
 
     /// Decides as [`Engine::decide`] does, says at which step, and records nothing.
     pub fn verdict(&self, request: &Request<'_>) -> Verdict {
-        self.judge(&self.source.view(), request).verdict
+        self.judge(&self.source.view(), request, &mut People::default())
     }
 
     /// Decides as [`Engine::decide`] does, and gives the target's canonical name and groups as well. Rules that take
@@ -269,18 +270,18 @@ impl Engine {
     /// denied, whoever asks.
     pub fn bind(&self, request: &Request<'_>) -> Bound {
         let view = self.source.view();
-        let mut judgement = self.judge(&view, request);
-        let mut reason = judgement.verdict.reason;
+        let mut people = People::default();
+        let mut reason = self.judge(&view, request, &mut people).reason;
         let mut groups: Vec<String> = Vec::new();
         if reason.is_allow() {
             let named = || view.person(view.named(request.target.as_str()));
-            let target = judgement.target.get_or_insert_with(named);
+            let target = people.target.get_or_insert_with(named);
             match target.found() {
                 Found::Unavailable(_) => reason = Reason::LookupUnavailable,
                 _ => groups.extend(target.groups().map(str::to_owned)),
             }
         }
-        let (reason, _) = self.record(&view, request, &judgement, reason);
+        let (reason, _) = self.record(&view, request, &people, reason);
         if !reason.is_allow() {
             groups.clear();
         }
@@ -288,7 +289,7 @@ impl Engine {
         groups.dedup();
         Bound {
             reason,
-            target: name_of_target(request, &judgement).to_owned(),
+            target: name_of_target(request, &people).to_owned(),
             groups,
         }
     }
@@ -296,10 +297,10 @@ impl Engine {
     /// Records that the shim refused this request by itself, because it could not have held the target's
     /// rights up. Nothing is decided, and the answer is never to allow.
     pub fn refuse(&self, request: &Request<'_>) -> Reason {
-        let reason = Reason::NotEnforceable;
         let view = self.source.view();
-        let judgement = Judgement::of_nobody(Step::Switch, reason);
-        self.record(&view, request, &judgement, reason).0
+        let people = People::default();
+        self.record(&view, request, &people, Reason::NotEnforceable)
+            .0
     }
 
     /// The reason that holds then, and when that is.
@@ -307,10 +308,10 @@ impl Engine {
         &self,
         view: &View<'_>,
         request: &Request<'_>,
-        judgement: &Judgement<'_>,
+        people: &People<'_>,
         reason: Reason,
     ) -> (Reason, Option<Timestamp>) {
-        let canonical = name_of_target(request, judgement);
+        let canonical = name_of_target(request, people);
         let respelled = (canonical != request.target.as_str()).then(|| Request {
             target: canonical.into(),
             ..request.clone()
@@ -319,12 +320,8 @@ impl Engine {
         let (done, recorded) = match &self.audit {
             Some(audit) => {
                 let names = NamesInSource {
-                    impersonator: mapped(
-                        view,
-                        &request.impersonator,
-                        judgement.impersonator.as_ref(),
-                    ),
-                    target: mapped(view, &request.target, judgement.target.as_ref()),
+                    impersonator: mapped(view, &request.impersonator, people.impersonator.as_ref()),
+                    target: mapped(view, &request.target, people.target.as_ref()),
                 };
                 let now = self.clock.now();
                 (audit.record(now, request, names, reason), Some(now))
@@ -377,8 +374,14 @@ impl Engine {
         }
     }
 
-    fn judge<'v>(&self, view: &'v View<'_>, request: &'v Request<'_>) -> Judgement<'v> {
-        self.rules.judge(view, request, || self.clock.now())
+    fn judge<'v>(
+        &self,
+        view: &'v View<'_>,
+        request: &'v Request<'_>,
+        people: &mut People<'v>,
+    ) -> Verdict {
+        self.rules
+            .judge(view, request, &|| self.clock.now(), people)
     }
 
     /// Forgets what is remembered of everybody, or of the user of this name, so that the next decision asks
@@ -431,8 +434,8 @@ fn has_more_to_say(view: &View<'_>, reason: Reason, request: &Request<'_>) -> bo
 }
 
 /// On the property path, the canonical name is the one that everything goes by.
-fn name_of_target<'n>(request: &'n Request<'_>, judgement: &'n Judgement<'_>) -> &'n str {
-    match (request.path, &judgement.target) {
+fn name_of_target<'n>(request: &'n Request<'_>, people: &'n People<'_>) -> &'n str {
+    match (request.path, &people.target) {
         (Path::Property, Some(target)) => target.name(),
         _ => request.target.as_str(),
     }

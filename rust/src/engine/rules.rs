@@ -20,42 +20,21 @@ pub(super) struct Rules {
     pub allow_chained: bool,
 }
 
-/// What a decision came to, and of whom it was made, where it came so far that they were looked up.
-pub(super) struct Judgement<'v> {
-    pub verdict: Verdict,
+/// Of whom a decision is made, where it comes so far that they are looked up.
+#[derive(Default)]
+pub(super) struct People<'v> {
     pub impersonator: Option<Person<'v>>,
     pub target: Option<Person<'v>>,
 }
 
-impl Judgement<'_> {
-    /// Before anybody is looked up.
-    pub fn of_nobody(step: Step, reason: Reason) -> Self {
-        Judgement {
-            verdict: Verdict { step, reason },
-            impersonator: None,
-            target: None,
-        }
-    }
-}
-
 impl Rules {
+    /// Decides, and hands back whom it has looked up for that.
     pub fn judge<'v>(
         &self,
         view: &'v View<'_>,
         request: &'v Request<'_>,
-        now: impl Fn() -> Timestamp,
-    ) -> Judgement<'v> {
-        let mut judgement = Judgement::of_nobody(Step::Switch, Reason::Disabled);
-        judgement.verdict = self.verdict(view, request, &now, &mut judgement);
-        judgement
-    }
-
-    fn verdict<'v>(
-        &self,
-        view: &'v View<'_>,
-        request: &'v Request<'_>,
         now: &impl Fn() -> Timestamp,
-        judgement: &mut Judgement<'v>,
+        people: &mut People<'v>,
     ) -> Verdict {
         let at = |step, reason| Verdict { step, reason };
         if !self.enabled {
@@ -73,12 +52,12 @@ impl Rules {
             return at(Step::OneUser, Reason::OtherSpelling);
         }
         let own = view.person(view.named(request.impersonator.as_str()));
-        let own = &*judgement.impersonator.insert(own);
+        let own = &*people.impersonator.insert(own);
         let standing = self.standing(own, now);
         // Nobody without the permission has another system asked for the names that they think of.
         let may_ask = !view.asks_another_system() || standing.is_ok();
         if may_ask || target.folded() == own.folded() {
-            let target = &*judgement.target.insert(view.person(target));
+            let target = &*people.target.insert(view.person(target));
             if native && target.is_other_spelling() {
                 return at(Step::OneUser, Reason::OtherSpelling);
             }
@@ -96,7 +75,7 @@ impl Rules {
             Ok(grant) => grant,
             Err(verdict) => return verdict,
         };
-        let target = match &mut judgement.target {
+        let target = match &mut people.target {
             Some(target) => &*target,
             none => &*none.insert(view.person(view.named(request.target.as_str()))),
         };

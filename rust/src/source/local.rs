@@ -52,14 +52,13 @@ impl Files {
 
     /// Whether rules go by groups, and nothing says which groups a user has. False for files with mistakes.
     pub fn miss_groups(&self, admins_by_group: bool) -> bool {
-        let policy = self.policy.as_ref().and_then(|watch| {
-            let parser = self.policy_kind().parser(self.folding);
-            watched::read(&watch.path, Secrecy::Public, &parser).ok()
-        });
-        policy.is_some_and(|policy| {
-            let by_group = admins_by_group || policy.scopes.are_by_group();
-            by_group && self.groups.is_none() && !policy.has_groups()
-        }) || (self.policy.is_none() && admins_by_group && self.groups.is_none())
+        let has_group_file = self.groups.is_some();
+        let Some(watch) = &self.policy else {
+            return misses_groups(None, has_group_file, admins_by_group);
+        };
+        let parser = self.policy_kind().parser(self.folding);
+        watched::read(&watch.path, Secrecy::Public, &parser)
+            .is_ok_and(|policy| misses_groups(Some(&policy), has_group_file, admins_by_group))
     }
 
     fn policy_kind(&self) -> Kind<Policy> {
@@ -75,6 +74,16 @@ impl Files {
             },
         }
     }
+}
+
+/// Whether rules go by groups, and neither this policy nor a group file says which groups a user has.
+pub(super) fn misses_groups(
+    policy: Option<&Policy>,
+    has_group_file: bool,
+    admins_by_group: bool,
+) -> bool {
+    let by_group = admins_by_group || policy.is_some_and(|policy| policy.scopes.are_by_group());
+    by_group && !has_group_file && !policy.is_some_and(Policy::has_groups)
 }
 
 const GROUPS: Kind<GroupFile> = Kind {

@@ -22,7 +22,6 @@ use crate::cache::{Cache, Remembered};
 use crate::clock::Clock;
 use crate::metrics::Metric;
 use crate::name::Folding;
-use crate::policy::Policy;
 use crate::scope::Scopes;
 use crate::source::group_file::GroupFile;
 use crate::source::local::{LocalFiles, Snapshot};
@@ -234,10 +233,8 @@ impl View<'_> {
 
     /// Whether rules go by groups, and nothing says which groups a user has.
     pub fn misses_groups(&self, admins_by_group: bool) -> bool {
-        let by_group = admins_by_group || self.scopes().is_some_and(Scopes::are_by_group);
-        by_group
-            && self.group_file().is_none()
-            && !self.files.policy().is_some_and(Policy::has_groups)
+        let policy = self.files.policy();
+        local::misses_groups(policy, self.group_file().is_some(), admins_by_group)
     }
 
     /// The scopes, if there are any. They still hold when lookups fail.

@@ -84,17 +84,14 @@ impl<'v> Person<'v> {
         } = named;
         if let (true, Found::Known(user) | Found::Unavailable(Some(user))) = (source_spells, &found)
         {
-            let in_source = match &mapped {
-                Some(Mapped::To(name)) => name.as_str(),
-                _ => &folded,
-            };
-            let spelling = user.spelling().unwrap_or(in_source).to_owned();
-            folded = Cow::Owned(view.fold(&spelling).into_owned());
-            canonical = if spelling == asked {
-                Cow::Borrowed(asked)
-            } else {
-                Cow::Owned(spelling)
-            };
+            // The user was found by the folded name, without the blanks that the user mapping takes away.
+            if let Some(Mapped::To(name)) = &mapped {
+                folded = Cow::Owned(name.clone());
+            }
+            let spelling = user.spelling().unwrap_or(&folded);
+            if spelling != asked {
+                canonical = Cow::Owned(spelling.to_owned());
+            }
         }
         Person {
             asked,
